@@ -1,0 +1,71 @@
+// Package engine is the scheduling under study, as a pure state machine: the
+// same code is driven by the simulator in virtual time and by the emulator in
+// real time.
+//
+// Each machine of a cluster has one [Node], with the roles that the cluster
+// places there: gateway, master, worker. Its driver calls [Node.Step] with an
+// [Event]; the node changes its state and appends [Effects]. It never blocks,
+// calls out, starts a goroutine, or looks at a clock. What takes time is the
+// driver's: links, processors, stores, the start of containers, the execution
+// of functions. What is known only at run time the driver reports: the length
+// of a list, the branch of a switch, that a task has failed.
+//
+// A [Scheduler] is three choices. Its control scheme decides who triggers
+// functions, by which messages; its placement decides where they run; its data
+// rule decides where outputs are put and inputs are found. Nothing else in the
+// engine knows which scheduler runs.
+//
+// # The driver's duties
+//
+//  1. Make one [System] for all nodes of a run, or equal ones from equal
+//     arguments, and one Node for each machine.
+//  2. Call Step from one goroutine at a time for each Node (for each System,
+//     if nodes share it), with times that never decrease. Time is in
+//     nanoseconds. If handling events takes time, Step is called when it
+//     begins, and the effects are applied when it ends.
+//  3. Apply effects in the order of the list, then Reset it. An effect is
+//     valid until then: copy what is needed longer. Never call Step of the
+//     same node while applying.
+//  4. Deliver messages between two nodes in the order they were sent, or not
+//     at all.
+//  5. For EffectAdmit, remember which arrival the Invocation stands for.
+//     Its slot will be used again under a higher generation, so check that
+//     too before charging anything to it.
+//  6. For EffectStart, report EventContainerUp or EventContainerFailed once.
+//     If the container dies later, report EventContainerLost once.
+//  7. For EffectRun, fetch the inputs from the plan's sources, all in
+//     parallel; run the function; put each output when it is posted, into the
+//     store and then the memory, as the plan's target says, one after the
+//     other. Report EventItems for each list when it is posted, and
+//     EventTaskEnded with the outcome when all is put. A container is given
+//     one task at a time.
+//  8. For EffectStop, kill what runs in the container and report no more of
+//     it.
+//  9. For EffectEvaluate, fetch the inputs and report EventSwitched. For
+//     EffectDocument, perform the operation and report EventDocument with the
+//     effect's Subject, Call, Items and Document.
+//  10. For EffectTimer, report EventTimer not before At. At most one timer of
+//     each name matters at a time, there is no way to cancel one, and one that
+//     fires early does no harm.
+//  11. Exactly one EffectFinish comes for each EffectAdmit, if time goes on for
+//     long enough.
+//  12. Report EventPeerLost to every node when a machine has been out of its
+//     reach for the agreed time, and EventPeerBack when it can be reached
+//     again. A machine that comes back without its memory begins with a new
+//     Node; its loss must have been reported before its return.
+//  13. Reports about a container or an invocation that is no more are counted
+//     as stale and dropped, so late ones need no special care.
+//
+// # What ends when
+//
+// The end of an invocation (or of one attempt) is told to all nodes that may
+// know of it. They drop its state and its data; queued tasks are removed;
+// running ones are killed together with their containers. A node remembers the
+// last generation and attempt of each slot, so that a message that comes late
+// revives nothing; its sender is told to release as well.
+//
+// A task that fails is run again on the same node, up to Rules.TaskRetries
+// times. When a node is lost, or data that were there, the gateway begins
+// another attempt over the nodes that are left, up to Rules.Attempts in all.
+// So functions run at least once, and an invocation ends exactly once.
+package engine

@@ -1,0 +1,101 @@
+package engine
+
+import "github.com/flowtwin/flowtwin/engine/data"
+
+// EffectKind says what a driver is asked to do.
+type EffectKind uint8
+
+const (
+	// EffectAdmit: the arrival Number is now known as Invocation.
+	EffectAdmit EffectKind = iota
+	// EffectSend: deliver Message to node To.
+	EffectSend
+	// EffectStart: start Container for Function, because of Subject.
+	EffectStart
+	// EffectStop: stop Container. A task running in it is cancelled, and no
+	// more events of it are expected.
+	EffectStop
+	// EffectRun: run Subject in Container according to Plan: fetch, compute,
+	// put. Since is when the task was triggered here; Cold says that it waited
+	// for a container to start.
+	EffectRun
+	// EffectEvaluate: evaluate the switch Function. Plan says where its inputs
+	// are.
+	EffectEvaluate
+	// EffectDocument: perform an operation on the database.
+	EffectDocument
+	// EffectTimer: tell the node when At has come.
+	EffectTimer
+	// EffectFinish: the invocation has ended with Outcome. Exactly one for
+	// each EffectAdmit.
+	EffectFinish
+	// EffectRelease: drop the data of Invocation that this node keeps.
+	EffectRelease
+)
+
+var effectNames = [...]string{
+	"admit", "send", "start", "stop", "run", "evaluate", "document", "timer", "finish", "release",
+}
+
+// String returns the kind's name as traces show it.
+func (k EffectKind) String() string { return effectNames[k] }
+
+// Effect is one thing that a node asks of its driver. Which fields matter
+// depends on the kind. The embedded Message is what EffectSend sends; for
+// other kinds its Subject, Call and Items say what the effect is about.
+type Effect struct {
+	Kind      EffectKind
+	Outcome   Outcome
+	Document  DocumentKind
+	Cold      bool
+	Try       uint16
+	Container ContainerID
+	Timer     Timer
+	// At is when a timer is due, Since when a task was triggered.
+	At, Since Time
+	Number    int64
+	Plan      Plan
+	Message
+}
+
+// Plan says where a task's inputs are and where its outputs go.
+type Plan struct {
+	// Sources holds one entry for each of the function's Inputs.
+	Sources []Source
+	// Target is where every output is put: store first, then memory, one
+	// after the other.
+	Target data.Target
+	// Guarded: the stored outputs of an invocation are parts of one document,
+	// and a put fails if another was committed since it began.
+	Guarded bool
+	// Logged: a document is written for each key that is fetched or put.
+	Logged bool
+}
+
+// Source is where an input is.
+type Source uint8
+
+const (
+	// FromStore: in the remote store.
+	FromStore Source = iota
+	// FromMemory: in this node's memory.
+	FromMemory
+	// FromNowhere: a global input that was never uploaded. It is looked for in
+	// vain.
+	FromNowhere
+)
+
+// Effects collects what a Step asks for. The driver applies the list in order
+// and resets it; the list is valid until then.
+type Effects struct {
+	List []Effect
+}
+
+// Reset empties the list and keeps its storage.
+func (e *Effects) Reset() { e.List = e.List[:0] }
+
+// add appends an effect of the given kind and returns it to be filled in.
+func (e *Effects) add(kind EffectKind) *Effect {
+	e.List = append(e.List, Effect{Kind: kind})
+	return &e.List[len(e.List)-1]
+}

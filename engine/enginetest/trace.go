@@ -1,0 +1,144 @@
+package enginetest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/placement"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// Script is a run described by lines of text: first the run, a word or
+// word=value each, then a blank line, then a workflow as Workflow reads it.
+//
+//	place=a:1,b:2,c:1 workers=2 arrive=0,10 quirks=probe,timing kill=2@50+40
+//
+// place puts functions on workers counted from 1, and those it leaves out on
+// worker 1. kill loses a worker at a time, for a time; without the latter it
+// never comes back.
+type Script struct {
+	Scheme engine.Scheme
+	Rule   engine.DataRule
+}
+
+// Play runs a script and returns its trace.
+func (s Script) Play(text string) (string, error) {
+	head, body, _ := strings.Cut(strings.TrimSpace(text), "\n\n")
+	words := map[string]string{"workers": "2", "arrive": "0"}
+	for _, word := range strings.Fields(head) {
+		key, value, _ := strings.Cut(word, "=")
+		words[key] = value
+	}
+	w, err := Workflow("flow", body)
+	if err != nil {
+		return "", err
+	}
+	workers, err := strconv.Atoi(words["workers"])
+	if err != nil {
+		return "", err
+	}
+	rules := engine.Rules{Attempts: 2, TaskRetries: 1}
+	if err := setQuirks(&rules, words["quirks"]); err != nil {
+		return "", err
+	}
+	scheduler := engine.Scheduler{Name: "test", Control: s.Scheme, Data: s.Rule, Placement: placer{w, words["place"]}}
+	system, err := engine.NewSystem([]*workflow.Workflow{w}, Cluster(workers), scheduler, rules)
+	if err != nil {
+		return "", err
+	}
+	d := NewDriver(system)
+	if err := schedule(d, words); err != nil {
+		return "", err
+	}
+	if err := d.Run(10000); err != nil {
+		return "", err
+	}
+	return d.Trace.String(), nil
+}
+
+// setQuirks switches on the quirks named.
+func setQuirks(r *engine.Rules, names string) error {
+	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' }) {
+		switch name {
+		case "probe":
+			r.ProbeAllWorkers = true
+		case "timing":
+			r.TimingDocuments = true
+		case "query":
+			r.PlacementQuery = true
+		case "list":
+			r.ListDocuments = true
+		case "tick":
+			r.DispatchTick = 5 * engine.Millisecond
+		case "deadlock":
+			r.Pool.DeadlockAtCap = true
+		default:
+			return fmt.Errorf("there is no quirk %q", name)
+		}
+	}
+	return nil
+}
+
+// schedule lets invocations arrive and nodes fail.
+func schedule(d *Driver, words map[string]string) error {
+	for _, ms := range strings.Split(words["arrive"], ",") {
+		at, err := strconv.Atoi(ms)
+		if err != nil {
+			return err
+		}
+		d.Arrive(engine.Time(at)*engine.Millisecond, 0)
+	}
+	if words["kill"] == "" {
+		return nil
+	}
+	var worker, at, downtime int
+	if n, err := fmt.Sscanf(words["kill"], "%d@%d+%d", &worker, &at, &downtime); n < 2 {
+		return fmt.Errorf("kill: %w", err)
+	}
+	d.Kill(engine.Time(at)*engine.Millisecond, d.System.Cluster.Workers[worker-1], engine.Time(downtime)*engine.Millisecond)
+	return nil
+}
+
+// placer is a placement by a table; what it puts on a worker that is lost goes
+// to the first that is left.
+type placer struct {
+	workflow *workflow.Workflow
+	table    string
+}
+
+// Place implements placement.Placer.
+func (p placer) Place(_ []*workflow.Workflow, workers []placement.Worker) (placement.Placement, error) {
+	at := make([]int32, len(p.workflow.Functions))
+	for _, entry := range strings.FieldsFunc(p.table, func(r rune) bool { return r == ',' }) {
+		name, worker, _ := strings.Cut(entry, ":")
+		f, known := p.workflow.Function(name)
+		if !known {
+			return placement.Placement{}, fmt.Errorf("there is no function %q to place", name)
+		}
+		n, err := strconv.Atoi(worker)
+		if err != nil {
+			return placement.Placement{}, err
+		}
+		at[f] = int32(min(n-1, len(workers)-1))
+	}
+	return placement.Placement{Worker: [][]int32{at}, Group: [][]int32{slices.Clone(at)}}, nil
+}
+
+// Remote and Memory are data rules for scripts: everything through the store,
+// or through memory within a worker.
+type (
+	Remote struct{}
+	Memory struct{}
+)
+
+// Targets implements engine.DataRule.
+func (Remote) Targets(w *workflow.Workflow, _, _ []int32) []data.Target { return data.Remote(w) }
+
+// Targets implements engine.DataRule.
+func (Memory) Targets(w *workflow.Workflow, group, worker []int32) []data.Target {
+	return data.FaaStore(w, group, worker)
+}

@@ -1,0 +1,80 @@
+package engine
+
+import "fmt"
+
+// MessageKind says what a control message asks for or reports.
+type MessageKind uint8
+
+const (
+	// MessageTrigger says that a control edge into Function has been resolved
+	// by a function that ran. With Items > 0 it opens a foreach: Path is the
+	// opener's. It is a call: the receiver answers with MessageDone when all
+	// that it set off has ended.
+	MessageTrigger MessageKind = iota
+	// MessageSkip says that Items control edges into Function are dead. It is
+	// a call, as it may be the last thing that a join waits for.
+	MessageSkip
+	// MessageSkipGather says that one instance of Function, among those that
+	// a merge waits for, was skipped. It is a call.
+	MessageSkipGather
+	// MessageRun tells a worker to run an instance of Function, or with
+	// Items > 0 all instances of a foreach. It is a call.
+	MessageRun
+	// MessageDone answers a call; Call is the one it was sent with. The answer
+	// to MessageRun carries in Items the length of the list that the function
+	// has posted.
+	MessageDone
+	// MessageItems tells the length of a further list (output Call).
+	MessageItems
+	// MessageProbe asks a worker for its state (only the cost of asking
+	// matters), MessageProbed answers.
+	MessageProbe
+	MessageProbed
+	// MessageFailed tells the gateway that the attempt cannot be completed,
+	// MessageDataLost that another attempt could be.
+	MessageFailed
+	MessageDataLost
+	// MessageRelease says that the invocation has ended, or this attempt of
+	// it. The receiver drops all it knows of it.
+	MessageRelease
+	// MessageDeploy announces the deployment of epoch Items, over all workers
+	// but those in Lost.
+	MessageDeploy
+	// MessageReset tells a node that was out of reach to drop all attempts
+	// from before epoch Items.
+	MessageReset
+	// MessageSuspect tells the gateway that node Items is out of the sender's
+	// reach; MessageTrust takes it back.
+	MessageSuspect
+	MessageTrust
+
+	// MessageOfScheme is the first kind that a control scheme may give a
+	// meaning of its own.
+	MessageOfScheme
+)
+
+var messageNames = [...]string{
+	"trigger", "skip", "skip-gather", "run", "done", "items", "probe", "probed", "failed", "data-lost", "release", "deploy", "reset", "suspect", "trust",
+}
+
+// String returns the kind's name as traces show it.
+func (k MessageKind) String() string {
+	if int(k) < len(messageNames) {
+		return messageNames[k]
+	}
+	return fmt.Sprintf("scheme-%d", k-MessageOfScheme)
+}
+
+// Message is what nodes send each other. All control messages are small; data
+// never travels in them.
+type Message struct {
+	Kind     MessageKind
+	From, To NodeID
+	// Call is the sender's number for the call, which the answer repeats.
+	Call int32
+	// Items is a number whose meaning depends on the kind.
+	Items uint32
+	// Lost belongs to MessageDeploy and is never changed once sent.
+	Lost []NodeID
+	Subject
+}

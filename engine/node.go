@@ -1,0 +1,309 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// Node is the engine of one machine, with all roles that the cluster gives
+// it. See the package comment for how to drive it.
+type Node struct {
+	id      NodeID
+	system  *System
+	control Control
+	gateway *gateway // nil on other nodes
+
+	deployments []*Deployment // by epoch; nil: not announced yet
+	early       []Message     // messages of epochs not announced yet
+	slots       [][]slot      // by workflow
+	worker      worker
+
+	// While a Step runs.
+	now     Time
+	effects *Effects
+
+	counters Counters
+}
+
+// Counters count what a driver may want to know of a node.
+type Counters struct {
+	// Stale messages and reports were about attempts that have ended.
+	Stale int64
+}
+
+// slot is what a node knows of the occupant of a slot.
+type slot struct {
+	generation uint32
+	attempt    uint16
+	epoch      uint32
+	// open: the occupant is alive. A closed slot is the tombstone that keeps
+	// late messages from reviving it.
+	open bool
+	// tasks is the first of the occupant's tasks here, or none.
+	tasks int32
+}
+
+func (s *slot) occupant(w WorkflowID, at uint32) Invocation {
+	return Invocation{Workflow: w, Slot: at, Generation: s.generation, Attempt: s.attempt, Epoch: s.epoch}
+}
+
+// none is the index of nothing.
+const none int32 = -1
+
+// NewNode returns the engine of a machine, with no memory of anything.
+func NewNode(id NodeID, s *System) *Node {
+	n := &Node{id: id, system: s, deployments: []*Deployment{s.deployments[0]}, slots: make([][]slot, len(s.Workflows))}
+	if id == s.Cluster.Gateway {
+		n.gateway = newGateway(s)
+	}
+	n.worker.pools = make([][]int32, len(s.Workflows))
+	n.control = s.Scheduler.Control.New(n)
+	return n
+}
+
+// Step tells the node what has happened at time now, and appends what it asks
+// for to effects. now never decreases.
+func (n *Node) Step(now Time, e Event, effects *Effects) {
+	n.now, n.effects = now, effects
+	switch e.Kind {
+	case EventArrive:
+		n.arrive(e)
+	case EventDeliver:
+		n.deliver(e)
+	case EventContainerUp:
+		n.containerUp(e.Container)
+	case EventContainerFailed:
+		n.containerFailed(e.Container)
+	case EventContainerLost:
+		n.containerLost(e.Container)
+	case EventTaskEnded:
+		n.taskEnded(e)
+	case EventItems:
+		n.items(e)
+	case EventSwitched, EventDocument:
+		if n.current(e.Invocation, false) {
+			n.control.Handle(e)
+		}
+	case EventTimer:
+		n.timer(e)
+	case EventPeerLost, EventPeerBack:
+		n.peer(e)
+	}
+	n.effects = nil
+}
+
+// Counters returns what has been counted so far.
+func (n *Node) Counters() Counters { return n.counters }
+
+func (n *Node) deliver(e Event) {
+	switch m := &e.Message; m.Kind {
+	case MessageDeploy:
+		n.deployed(m.Items, m.Lost)
+	case MessageReset:
+		n.reset(m.Items)
+	case MessageSuspect, MessageTrust:
+		if n.gateway != nil {
+			n.report(m.From, NodeID(m.Items), m.Kind == MessageSuspect)
+		}
+	case MessageRelease:
+		n.bury(m.Invocation)
+	case MessageFailed, MessageDataLost:
+		if n.gateway != nil && n.current(m.Invocation, false) {
+			n.giveUp(m.Invocation, m.Kind == MessageDataLost)
+		}
+	case MessageProbe:
+		n.Send(Message{Kind: MessageProbed, To: m.From, Call: m.Call, Subject: m.Subject})
+	default:
+		if int(m.Invocation.Epoch) >= len(n.deployments) || n.deployments[m.Invocation.Epoch] == nil {
+			n.early = append(n.early, *m)
+			return
+		}
+		if n.current(m.Invocation, m.Kind != MessageDone && m.Kind != MessageProbed) {
+			n.control.Handle(e)
+		} else if m.Kind != MessageDone && m.Kind != MessageProbed && m.From != n.system.Cluster.Gateway {
+			// Whoever still works for an attempt that has ended is told so.
+			n.Send(Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}})
+		}
+	}
+}
+
+func (n *Node) timer(e Event) {
+	switch e.Timer.Kind {
+	case TimerDeadline:
+		n.deadline(WorkflowID(e.Timer.Index))
+	case TimerKeepAlive:
+		n.expire(int32(e.Timer.Index))
+	case TimerDispatch:
+		n.tick(int32(e.Timer.Index))
+	default:
+		n.control.Handle(e)
+	}
+}
+
+// current reports whether an invocation is alive here. With create, one that
+// is newer than the occupant of its slot takes its place.
+func (n *Node) current(i Invocation, create bool) bool {
+	if slots := n.slots[i.Workflow]; int(i.Slot) < len(slots) {
+		s := &slots[i.Slot]
+		if s.generation == i.Generation && s.attempt == i.Attempt {
+			if !s.open {
+				n.counters.Stale++
+			}
+			return s.open
+		}
+		if i.olderThan(s.generation, s.attempt) {
+			n.counters.Stale++
+			return false
+		}
+		if create && s.open {
+			n.forget(s.occupant(i.Workflow, i.Slot))
+		}
+	}
+	if !create {
+		n.counters.Stale++
+		return false
+	}
+	*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, epoch: i.Epoch, open: true, tasks: none}
+	return true
+}
+
+func (n *Node) slot(i Invocation) *slot {
+	slots := n.slots[i.Workflow]
+	for int(i.Slot) >= len(slots) {
+		slots = append(slots, slot{tasks: none})
+	}
+	n.slots[i.Workflow] = slots
+	return &slots[i.Slot]
+}
+
+// forget ends the life of an open invocation here: its tasks are cancelled and
+// its data released.
+func (n *Node) forget(i Invocation) {
+	n.cancelTasks(i)
+	n.control.Forget(i.Workflow, i.Slot)
+	n.slot(i).open = false
+	n.effects.add(EffectRelease).Invocation = i
+}
+
+// bury ends the life of an attempt here and leaves a tombstone, also for one
+// that this node has yet to hear of.
+func (n *Node) bury(i Invocation) {
+	s := n.slot(i)
+	if !i.olderThan(s.generation, s.attempt) {
+		if s.open {
+			n.forget(s.occupant(i.Workflow, i.Slot))
+		}
+		*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, tasks: none}
+	}
+}
+
+func (n *Node) items(e Event) {
+	if task := n.taskIn(e.Container); task != nil {
+		e.Subject, e.Call = task.subject, task.call
+		n.control.Handle(e)
+	}
+}
+
+// deployed takes note of a deployment, and of the messages that came before
+// its announcement.
+func (n *Node) deployed(epoch uint32, lost []NodeID) {
+	for int(epoch) >= len(n.deployments) {
+		n.deployments = append(n.deployments, nil)
+	}
+	d, err := n.system.deploy(lost)
+	if err != nil {
+		return // The gateway has tried the same and announces only what works.
+	}
+	n.deployments[epoch] = d
+	early := n.early
+	n.early = nil
+	for _, m := range early {
+		n.deliver(Event{Kind: EventDeliver, Message: m})
+	}
+}
+
+// reset forgets every attempt that was placed before an epoch.
+func (n *Node) reset(epoch uint32) {
+	n.early = slices.DeleteFunc(n.early, func(m Message) bool { return m.Invocation.Epoch < epoch })
+	for w := range n.slots {
+		for s := range n.slots[w] {
+			if slot := &n.slots[w][s]; slot.open && slot.epoch < epoch {
+				n.forget(slot.occupant(WorkflowID(w), uint32(s)))
+			}
+		}
+	}
+}
+
+// peer handles the loss or return of a node: the gateway acts on it, a worker
+// reports it.
+func (n *Node) peer(e Event) {
+	lost := e.Kind == EventPeerLost
+	if n.gateway != nil {
+		n.report(n.id, e.Peer, lost)
+		return
+	}
+	kind := MessageTrust
+	if lost {
+		kind = MessageSuspect
+	}
+	if e.Peer != n.system.Cluster.Gateway {
+		n.Send(Message{Kind: kind, To: n.system.Cluster.Gateway, Items: uint32(e.Peer)})
+	}
+}
+
+// The methods below are for control schemes, which call them while they
+// handle an event.
+
+// ID returns the node's number.
+func (n *Node) ID() NodeID { return n.id }
+
+// Now returns the time of the event being handled.
+func (n *Node) Now() Time { return n.now }
+
+// System returns what all nodes agree on.
+func (n *Node) System() *System { return n.system }
+
+// Workflow returns the workflow of an invocation.
+func (n *Node) Workflow(i Invocation) *workflow.Workflow { return n.system.Workflows[i.Workflow] }
+
+// Deployment returns the deployment that an invocation is placed by.
+func (n *Node) Deployment(i Invocation) *Deployment { return n.deployments[i.Epoch] }
+
+// Send sends a message.
+func (n *Node) Send(m Message) {
+	m.From = n.id
+	n.effects.add(EffectSend).Message = m
+}
+
+// Evaluate has a switch evaluated. EventSwitched will tell the branch.
+func (n *Node) Evaluate(subject Subject, call int32) {
+	e := n.effects.add(EffectEvaluate)
+	e.Subject, e.Call = subject, call
+	e.Plan = n.deployments[subject.Invocation.Epoch].plan(subject.Invocation.Workflow, subject.Function, &n.system.Rules)
+	e.Plan.Target = data.Target(0)
+}
+
+// Document has an operation performed on the database. EventDocument will
+// repeat all of it.
+func (n *Node) Document(kind DocumentKind, subject Subject, call int32, items uint32) {
+	e := n.effects.add(EffectDocument)
+	e.Document, e.Subject, e.Call, e.Items = kind, subject, call, items
+}
+
+// SetTimer asks for an EventTimer at the given time.
+func (n *Node) SetTimer(t Timer, at Time) {
+	e := n.effects.add(EffectTimer)
+	e.Timer, e.At = t, at
+}
+
+// Fail tells the gateway that an attempt cannot be completed; another one may
+// be tried if it is because data were lost.
+func (n *Node) Fail(i Invocation, dataLost bool) {
+	kind := MessageFailed
+	if dataLost {
+		kind = MessageDataLost
+	}
+	n.Send(Message{Kind: kind, To: n.system.Cluster.Gateway, Subject: Subject{Invocation: i}})
+}

@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/joins"
+	"github.com/flowtwin/flowtwin/engine/placement"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// Cluster says which node plays which role.
+type Cluster struct {
+	// Gateway takes in invocations and reports their end.
+	Gateway NodeID
+	// Storage is the machine of the remote store. The master of MasterSP runs
+	// there too, as in the artefact.
+	Storage NodeID
+	// Workers run functions; what a placer is told of each is in Capacity.
+	Workers  []NodeID
+	Capacity []placement.Worker
+}
+
+// Nodes is the number of nodes.
+func (c *Cluster) Nodes() int {
+	n := max(c.Gateway, c.Storage)
+	for _, w := range c.Workers {
+		n = max(n, w)
+	}
+	return int(n) + 1
+}
+
+// Scheduler is three choices.
+type Scheduler struct {
+	Name      string
+	Control   Scheme
+	Placement placement.Placer
+	Data      DataRule
+}
+
+// Scheme is a way of triggering functions.
+type Scheme interface {
+	// New returns the part of the scheme that runs on one node.
+	New(n *Node) Control
+	// Participants returns the nodes, apart from the gateway, that come to
+	// know of an invocation of the workflow. They are told when it ends.
+	Participants(s *System, d *Deployment, w WorkflowID) []NodeID
+}
+
+// Control is one node's part of a scheme. It acts by calling methods of its
+// Node, never by blocking.
+type Control interface {
+	// Handle is given every event that is about the scheme: arrivals (on the
+	// gateway), messages of current invocations, ended tasks, evaluated
+	// switches, documents, lists that were posted and the scheme's own timers.
+	Handle(e Event)
+	// Forget drops what the scheme knows of the occupant of a slot.
+	Forget(w WorkflowID, slot uint32)
+}
+
+// DataRule says where each function's outputs are put.
+type DataRule interface {
+	// Targets returns a target for each function, given its group and its
+	// worker.
+	Targets(w *workflow.Workflow, group, worker []int32) []data.Target
+}
+
+// System is what all nodes of a cluster agree on. Nodes of one run may share
+// it, but only within one goroutine.
+type System struct {
+	Workflows []*workflow.Workflow
+	Cluster   Cluster
+	Scheduler Scheduler
+	Rules     Rules
+	// Layouts are those of the workflows' joins.
+	Layouts []*joins.Layout
+
+	deployments []*Deployment
+}
+
+// NewSystem places the workflows on the workers. The error says why the
+// placement is impossible.
+func NewSystem(workflows []*workflow.Workflow, c Cluster, s Scheduler, r Rules) (*System, error) {
+	if len(c.Workers) == 0 {
+		return nil, fmt.Errorf("the cluster has no workers")
+	}
+	system := &System{Workflows: workflows, Cluster: c, Scheduler: s, Rules: r}
+	for _, w := range workflows {
+		system.Layouts = append(system.Layouts, joins.NewLayout(w))
+	}
+	_, err := system.deploy(nil)
+	return system, err
+}
+
+// Deployment is the placement of all workflows over the workers that are not
+// lost, and what follows from it.
+type Deployment struct {
+	Placement placement.Placement
+	lost      []NodeID
+	workers   []NodeID
+	node      [][]NodeID
+	targets   [][]data.Target
+	sources   [][]Source
+	firstIn   [][]int32 // where a function's sources begin
+	// participants of each workflow
+	participants [][]NodeID
+}
+
+// Deployment returns the placement over all workers.
+func (s *System) Deployment() *Deployment { return s.deployments[0] }
+
+// deploy returns the deployment over the workers that are not lost. lost is
+// sorted.
+func (s *System) deploy(lost []NodeID) (*Deployment, error) {
+	for _, d := range s.deployments {
+		if slices.Equal(d.lost, lost) {
+			return d, nil
+		}
+	}
+	var alive []NodeID
+	var capacity []placement.Worker
+	for i, w := range s.Cluster.Workers {
+		if !slices.Contains(lost, w) {
+			alive = append(alive, w)
+			capacity = append(capacity, s.Cluster.Capacity[i])
+		}
+	}
+	p, err := s.Scheduler.Placement.Place(s.Workflows, capacity)
+	if err != nil {
+		return nil, fmt.Errorf("placing functions on %d workers: %w", len(alive), err)
+	}
+	d := &Deployment{Placement: p, lost: slices.Clone(lost), workers: alive}
+	for i, w := range s.Workflows {
+		node := make([]NodeID, len(w.Functions))
+		for f := range node {
+			node[f] = alive[p.Worker[i][f]]
+		}
+		d.node = append(d.node, node)
+		d.targets = append(d.targets, s.Scheduler.Data.Targets(w, p.Group[i], p.Worker[i]))
+		d.locate(WorkflowID(i), w, &s.Rules)
+	}
+	s.deployments = append(s.deployments, d)
+	for i := range s.Workflows {
+		d.participants = append(d.participants, s.Scheduler.Control.Participants(s, d, WorkflowID(i)))
+	}
+	return d, nil
+}
+
+// locate finds where each function finds its inputs.
+func (d *Deployment) locate(id WorkflowID, w *workflow.Workflow, r *Rules) {
+	first := make([]int32, len(w.Functions)+1)
+	var sources []Source
+	for f := range w.Functions {
+		for _, in := range w.Functions[f].Inputs {
+			source := FromStore
+			switch {
+			case in.From == workflow.GlobalInput:
+				if r.MissingGlobalInputs {
+					source = FromNowhere
+				}
+			case d.node[id][f] == d.node[id][in.From] && d.targets[id][in.From]&data.Memory != 0:
+				source = FromMemory
+			}
+			sources = append(sources, source)
+		}
+		first[f+1] = int32(len(sources))
+	}
+	d.sources = append(d.sources, sources)
+	d.firstIn = append(d.firstIn, first)
+}
+
+// Workers are the workers that functions may be placed on.
+func (d *Deployment) Workers() []NodeID { return d.workers }
+
+// Node returns where a function runs.
+func (d *Deployment) Node(w WorkflowID, f workflow.FunctionID) NodeID { return d.node[w][f] }
+
+// plan returns the plan for a task of function f.
+func (d *Deployment) plan(w WorkflowID, f workflow.FunctionID, r *Rules) Plan {
+	return Plan{
+		Sources: d.sources[w][d.firstIn[w][f]:d.firstIn[w][f+1]],
+		Target:  d.targets[w][f],
+		Guarded: r.OneDocumentPerRequest,
+		Logged:  r.LogDocuments,
+	}
+}
+
+// PlacedOn lists the nodes that run functions of a workflow, in order.
+func (d *Deployment) PlacedOn(w WorkflowID) []NodeID {
+	nodes := slices.Clone(d.node[w])
+	slices.Sort(nodes)
+	return slices.Clip(slices.Compact(nodes))
+}

@@ -1,0 +1,406 @@
+package engine
+
+import (
+	"github.com/flowtwin/flowtwin/engine/pool"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// worker is the part of a node that runs functions: a queue of tasks and a
+// pool of containers for each function.
+type worker struct {
+	pools      [][]int32 // by workflow and function: index into all, or none
+	all        []functionPool
+	tasks      []task
+	freeTasks  []int32
+	containers []container
+	freeSlots  []uint32
+}
+
+type functionPool struct {
+	pool.Pool
+	workflow    WorkflowID
+	function    workflow.FunctionID
+	first, last int32 // queued tasks
+	queued      int32
+	ticking     bool // a dispatch timer is set
+	ticked      Time // when the last tick served a task
+	aging       bool // a keep-alive timer is set
+}
+
+// task is an instance that is queued or running here. Tasks of one queue are
+// linked, and so are those of one invocation.
+type task struct {
+	subject           Subject
+	call              int32
+	pool              int32
+	since             Time
+	previous, next    int32 // in the queue
+	older, younger    int32 // of the invocation
+	container         int32 // none while queued
+	try               uint16
+	waitedForColdBoot bool
+}
+
+type container struct {
+	generation uint32
+	pool       int32
+	task       int32
+	state      containerState
+}
+
+type containerState uint8
+
+const (
+	containerGone containerState = iota
+	containerStarting
+	containerIdle
+	containerBusy
+)
+
+// Run queues an instance of a function on this node. When it has ended well,
+// the scheme is given an EventTaskEnded with the same subject and call.
+func (n *Node) Run(subject Subject, call int32) {
+	w := &n.worker
+	at := n.poolOf(subject.Invocation.Workflow, subject.Function)
+	t := w.newTask()
+	s := n.slot(subject.Invocation)
+	w.tasks[t] = task{
+		subject: subject, call: call, pool: at, since: n.now, container: none,
+		previous: none, next: none, older: s.tasks, younger: none,
+	}
+	if s.tasks != none {
+		w.tasks[s.tasks].younger = t
+	}
+	s.tasks = t
+	n.enqueue(t)
+	n.wake(at)
+}
+
+func (w *worker) newTask() int32 {
+	if last := len(w.freeTasks) - 1; last >= 0 {
+		t := w.freeTasks[last]
+		w.freeTasks = w.freeTasks[:last]
+		return t
+	}
+	w.tasks = append(w.tasks, task{})
+	return int32(len(w.tasks) - 1)
+}
+
+func (n *Node) poolOf(wf WorkflowID, f workflow.FunctionID) int32 {
+	w := &n.worker
+	if w.pools[wf] == nil {
+		w.pools[wf] = make([]int32, len(n.system.Workflows[wf].Functions))
+		for i := range w.pools[wf] {
+			w.pools[wf][i] = none
+		}
+	}
+	at := w.pools[wf][f]
+	if at == none {
+		at = int32(len(w.all))
+		w.all = append(w.all, functionPool{workflow: wf, function: f, first: none, last: none, ticked: -n.system.Rules.DispatchTick})
+		w.pools[wf][f] = at
+	}
+	return at
+}
+
+func (n *Node) enqueue(t int32) {
+	w := &n.worker
+	task := &w.tasks[t]
+	p := &w.all[task.pool]
+	task.previous, task.next = p.last, none
+	if p.last != none {
+		w.tasks[p.last].next = t
+	} else {
+		p.first = t
+	}
+	p.last = t
+	p.queued++
+}
+
+func (n *Node) dequeue(t int32) {
+	w := &n.worker
+	task := &w.tasks[t]
+	p := &w.all[task.pool]
+	if task.previous != none {
+		w.tasks[task.previous].next = task.next
+	} else {
+		p.first = task.next
+	}
+	if task.next != none {
+		w.tasks[task.next].previous = task.previous
+	} else {
+		p.last = task.previous
+	}
+	task.previous, task.next = none, none
+	p.queued--
+}
+
+// wake serves the queue of a pool, at once or on the next tick.
+func (n *Node) wake(at int32) {
+	p := &n.worker.all[at]
+	tick := n.system.Rules.DispatchTick
+	if tick == 0 {
+		for n.serve(at) {
+		}
+		return
+	}
+	if !p.ticking && p.queued > 0 {
+		p.ticking = true
+		due := (n.now + tick - 1) / tick * tick
+		n.SetTimer(Timer{TimerDispatch, uint32(at)}, max(due, p.ticked+tick))
+	}
+}
+
+// tick serves one queued task of a pool.
+func (n *Node) tick(at int32) {
+	p := &n.worker.all[at]
+	p.ticking = false
+	if n.serve(at) {
+		p.ticked = n.now
+		n.wake(at)
+	}
+}
+
+// serve gives a queued task of the pool a container, or starts one for it. It
+// reports whether it could do either; if not, trying again is of no use until
+// a container is given back or lost.
+func (n *Node) serve(at int32) bool {
+	r := &n.system.Rules
+	p := &n.worker.all[at]
+	unserved := int(p.queued) - p.Starting()
+	if p.queued == 0 || unserved <= 0 && (r.BindColdStart || !p.Idle()) {
+		return false
+	}
+	if c, ok := p.Take(); ok {
+		n.runNext(at, int32(c))
+		return true
+	}
+	limit := n.system.Workflows[p.workflow].Functions[p.function].MaxContainers
+	if !p.Room(limit, &r.Pool) {
+		return false
+	}
+	n.start(at)
+	return true
+}
+
+// start starts a container for the first queued task that waits for none yet.
+func (n *Node) start(at int32) {
+	w := &n.worker
+	p := &w.all[at]
+	t := p.first
+	for range p.Starting() {
+		t = w.tasks[t].next
+	}
+	w.tasks[t].waitedForColdBoot = true
+	var c uint32
+	if last := len(w.freeSlots) - 1; last >= 0 {
+		c = w.freeSlots[last]
+		w.freeSlots = w.freeSlots[:last]
+	} else {
+		c = uint32(len(w.containers))
+		w.containers = append(w.containers, container{})
+	}
+	w.containers[c] = container{generation: w.containers[c].generation + 1, pool: at, task: none, state: containerStarting}
+	p.Start()
+	e := n.effects.add(EffectStart)
+	e.Container = ContainerID{c, w.containers[c].generation}
+	e.Subject = w.tasks[t].subject
+	e.Try = w.tasks[t].try
+}
+
+// runNext runs the first queued task of a pool in a container.
+func (n *Node) runNext(at, c int32) {
+	w := &n.worker
+	t := w.all[at].first
+	n.dequeue(t)
+	task := &w.tasks[t]
+	task.container = c
+	w.containers[c].task, w.containers[c].state = t, containerBusy
+	i := task.subject.Invocation
+	e := n.effects.add(EffectRun)
+	e.Container = ContainerID{uint32(c), w.containers[c].generation}
+	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, task.waitedForColdBoot
+	e.Plan = n.deployments[i.Epoch].plan(i.Workflow, task.subject.Function, &n.system.Rules)
+}
+
+// container returns the state of a container that the driver names, or nil if
+// it is no more.
+func (n *Node) container(id ContainerID) *container {
+	if int(id.Index) >= len(n.worker.containers) {
+		return nil
+	}
+	c := &n.worker.containers[id.Index]
+	if c.generation != id.Generation || c.state == containerGone {
+		n.counters.Stale++
+		return nil
+	}
+	return c
+}
+
+// taskIn returns the task that runs in a container, or nil.
+func (n *Node) taskIn(id ContainerID) *task {
+	if c := n.container(id); c != nil && c.task != none {
+		return &n.worker.tasks[c.task]
+	}
+	return nil
+}
+
+func (n *Node) containerUp(id ContainerID) {
+	c := n.container(id)
+	if c == nil {
+		return
+	}
+	p := &n.worker.all[c.pool]
+	p.Up()
+	if p.first != none {
+		n.runNext(c.pool, int32(id.Index))
+		return
+	}
+	n.giveBack(c, id.Index)
+}
+
+// giveBack puts an idle container into its pool.
+func (n *Node) giveBack(c *container, index uint32) {
+	p := &n.worker.all[c.pool]
+	c.task, c.state = none, containerIdle
+	p.Give(index, n.now)
+	if r := &n.system.Rules.Pool; r.KeepAlive > 0 && !p.aging {
+		p.aging = true
+		n.SetTimer(Timer{TimerKeepAlive, uint32(c.pool)}, r.Expiry(n.now))
+	}
+}
+
+// expire stops the containers of a pool that have been idle for too long.
+func (n *Node) expire(at int32) {
+	p := &n.worker.all[at]
+	p.aging = false
+	for {
+		c, expired, next := p.Expire(n.now, &n.system.Rules.Pool)
+		if !expired {
+			if next > 0 {
+				p.aging = true
+				n.SetTimer(Timer{TimerKeepAlive, uint32(at)}, next)
+			}
+			return
+		}
+		n.stop(c)
+	}
+}
+
+// stop has a container stopped that its pool no longer counts.
+func (n *Node) stop(index uint32) {
+	e := n.effects.add(EffectStop)
+	e.Container = ContainerID{index, n.worker.containers[index].generation}
+	n.bin(index)
+}
+
+// bin makes the place of a container free.
+func (n *Node) bin(index uint32) {
+	n.worker.containers[index].state = containerGone
+	n.worker.freeSlots = append(n.worker.freeSlots, index)
+}
+
+// containerFailed handles a start that failed: the task that has waited for
+// longest has failed with it.
+func (n *Node) containerFailed(id ContainerID) {
+	c := n.container(id)
+	if c == nil {
+		return
+	}
+	at := c.pool
+	p := &n.worker.all[at]
+	p.Gone(true)
+	n.bin(id.Index)
+	if t := p.first; t != none {
+		n.dequeue(t)
+		n.retry(t)
+	}
+	n.wake(at)
+}
+
+func (n *Node) containerLost(id ContainerID) {
+	c := n.container(id)
+	if c == nil {
+		return
+	}
+	at, t := c.pool, c.task
+	p := &n.worker.all[at]
+	if c.state == containerIdle {
+		p.Remove(id.Index)
+	}
+	p.Gone(c.state == containerStarting)
+	n.bin(id.Index)
+	if t != none {
+		n.retry(t)
+	}
+	n.wake(at)
+}
+
+// retry queues a failed task again, or gives up the attempt.
+func (n *Node) retry(t int32) {
+	task := &n.worker.tasks[t]
+	if int(task.try) >= n.system.Rules.TaskRetries {
+		i := task.subject.Invocation
+		n.drop(t)
+		n.Fail(i, false)
+		return
+	}
+	task.try++
+	task.container = none
+	n.enqueue(t)
+}
+
+func (n *Node) taskEnded(e Event) {
+	c := n.container(e.Container)
+	if c == nil || c.task == none {
+		return
+	}
+	t, at := c.task, c.pool
+	n.giveBack(c, e.Container.Index)
+	switch e.Outcome {
+	case Completed:
+		e.Subject, e.Call = n.worker.tasks[t].subject, n.worker.tasks[t].call
+		n.drop(t)
+		n.control.Handle(e)
+	case DataLost:
+		i := n.worker.tasks[t].subject.Invocation
+		n.drop(t)
+		n.Fail(i, true)
+	default:
+		n.retry(t)
+	}
+	n.wake(at)
+}
+
+// drop removes a task, which is in no queue and no container any more.
+func (n *Node) drop(t int32) {
+	w := &n.worker
+	task := &w.tasks[t]
+	if task.older != none {
+		w.tasks[task.older].younger = task.younger
+	}
+	if task.younger != none {
+		w.tasks[task.younger].older = task.older
+	} else {
+		n.slot(task.subject.Invocation).tasks = task.older
+	}
+	w.freeTasks = append(w.freeTasks, t)
+}
+
+// cancelTasks drops the tasks of an invocation. Queued ones are simply
+// removed. A running one is killed together with its container, whose state
+// nobody could vouch for.
+func (n *Node) cancelTasks(i Invocation) {
+	w := &n.worker
+	for t := n.slot(i).tasks; t != none; t = n.slot(i).tasks {
+		at, c := w.tasks[t].pool, w.tasks[t].container
+		if c == none {
+			n.dequeue(t)
+		} else {
+			n.stop(uint32(c))
+			w.all[at].Gone(false)
+		}
+		n.drop(t)
+		n.wake(at)
+	}
+}

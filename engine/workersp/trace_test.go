@@ -1,0 +1,29 @@
+package workersp_test
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/flowtwin/flowtwin/engine/enginetest"
+	"github.com/flowtwin/flowtwin/engine/workersp"
+)
+
+// TestTraces plays the scripts in testdata and compares what every node is
+// told, and asks for, with the traces beside them.
+//
+//	go test ./engine/workersp -rewrite
+//
+// writes the traces anew.
+func TestTraces(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			script := enginetest.Script{Scheme: workersp.Scheme{}, Rule: enginetest.Memory{}}
+			trace, err := script.Play(d.Input)
+			if err != nil {
+				return err.Error() + "\n"
+			}
+			return trace
+		})
+	})
+}

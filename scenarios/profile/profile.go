@@ -1,0 +1,170 @@
+// Package profile holds what things cost on a platform, and which quirks of
+// the papers' artefacts it has.
+//
+// A constant of a profile says where it comes from: read from an artefact or
+// a measurement, fitted to published results, or a first estimate.
+package profile
+
+import (
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/pool"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/scenarios/units"
+)
+
+// Profile is the constants of a platform. The zero value of each means: costs
+// nothing, or is as good as it can be.
+type Profile struct {
+	Name        string     `yaml:"name" doc:"Name of the profile."`
+	Description string     `yaml:"description" doc:"What platform it describes, in a line."`
+	Engine      Engine     `yaml:"engine" doc:"What the engine of a node takes, which handles one event at a time."`
+	Network     Network    `yaml:"network" doc:"Messages and links."`
+	Store       Store      `yaml:"store" doc:"The remote store on the storage node."`
+	Memory      Memory     `yaml:"memory" doc:"The data store in each node's memory."`
+	Container   Container  `yaml:"container" doc:"Function containers."`
+	Invocation  Invocation `yaml:"invocation" doc:"Time-outs, retries and what happens when nodes are lost."`
+	CouchDB     CouchDB    `yaml:"couchdb" doc:"Quirks of how the database is used."`
+	MasterSP    MasterSP   `yaml:"mastersp" doc:"Quirk of the master."`
+	Gateway     Gateway    `yaml:"gateway" doc:"Quirks of the gateway."`
+	Dispatch    Dispatch   `yaml:"dispatch" doc:"Quirk of how queues are looked at."`
+	Pool        Pool       `yaml:"pool" doc:"Quirks of container pools."`
+	Price       Price      `yaml:"price" doc:"What a provider would charge."`
+	Sources     []Source   `yaml:"sources" doc:"Where the constants come from, by path."`
+}
+
+// Engine is the cost of the engine, which is a single server.
+type Engine struct {
+	Event   units.Duration `yaml:"event" doc:"Handling an event of the node itself, such as the end of a task."`
+	Receive units.Duration `yaml:"receive" doc:"Handling a message."`
+	Send    units.Duration `yaml:"send" doc:"Sending a message, for each."`
+	Probe   units.Duration `yaml:"probe" doc:"Answering a probe, in place of receive and send."`
+}
+
+// Network is what links and messages are like unless the cluster says.
+type Network struct {
+	Message units.Duration  `yaml:"message" doc:"Time that a control message takes between two nodes."`
+	Link    units.Bandwidth `yaml:"link" doc:"Bandwidth of a node's link, each way, unless the cluster says otherwise."`
+}
+
+// Store is the remote store: what operations take besides the transfer.
+type Store struct {
+	Get       units.Duration  `yaml:"get" doc:"Reading an object, before the first byte."`
+	Put       units.Duration  `yaml:"put" doc:"Writing an object, before the first byte."`
+	Missing   units.Duration  `yaml:"missing" doc:"Looking for an object that is not there."`
+	Lookups   int             `yaml:"lookups" doc:"How often a missing object is looked for."`
+	Documents Documents       `yaml:"documents" doc:"Operations on small documents."`
+	Servers   int             `yaml:"servers" doc:"Operations that the store works on at a time (0: any number)."`
+	Busy      units.Duration  `yaml:"busy" doc:"How long an operation keeps one of the servers busy."`
+	Stream    units.Bandwidth `yaml:"stream" doc:"Most that a single transfer gets."`
+	Read      units.Bandwidth `yaml:"read" doc:"Most that all reads together get from the store itself."`
+	Write     units.Bandwidth `yaml:"write" doc:"Most that all writes together get."`
+}
+
+// Documents are database operations of control planes.
+type Documents struct {
+	Placement units.Duration `yaml:"placement" doc:"The gateway's look-up of a function's worker."`
+	Addresses units.Duration `yaml:"addresses" doc:"The master's look-up of the workers' addresses."`
+	Timing    units.Duration `yaml:"timing" doc:"Saving how long a function took."`
+	List      units.Duration `yaml:"list" doc:"Reading the list that a foreach iterates over."`
+	Revision  units.Duration `yaml:"revision" doc:"Reading the revision of the document that guards an invocation's outputs."`
+	Log       units.Duration `yaml:"log" doc:"Saving a log document."`
+}
+
+// Memory is the data store in each node's memory.
+type Memory struct {
+	Bandwidth units.Bandwidth `yaml:"bandwidth" doc:"What all transfers on a node share."`
+	Get       units.Duration  `yaml:"get" doc:"Reading an object, before the first byte."`
+	Put       units.Duration  `yaml:"put" doc:"Writing an object, before the first byte."`
+	Lookup    units.Duration  `yaml:"lookup" doc:"Looking whether an object is there, before every fetch."`
+}
+
+// Container is what starting and keeping containers takes.
+type Container struct {
+	ColdStart  workflow.Distribution `yaml:"cold_start" doc:"Time from the decision to start a container until it can run a function."`
+	Slowdown   float64               `yaml:"slowdown" doc:"Fraction by which each other start under way on the node lengthens a start."`
+	KeepAlive  units.Duration        `yaml:"keep_alive" doc:"How long an idle container is kept (0: for ever)."`
+	CheckEvery units.Duration        `yaml:"check_every" doc:"How often idle containers are looked through (0: just in time)."`
+	Start      units.Duration        `yaml:"start" doc:"Time from the decision to run a task until its container has begun."`
+	Memory     units.Bytes           `yaml:"memory" doc:"Memory of a container whose function does not say."`
+}
+
+// Invocation says what becomes of invocations that meet trouble.
+type Invocation struct {
+	Timeout     units.Duration `yaml:"timeout" doc:"When an invocation is given up (0: never)."`
+	TaskRetries int            `yaml:"task_retries" doc:"How often a failed task is run again."`
+	Attempts    int            `yaml:"attempts" doc:"How often an invocation is begun when a node or its data are lost."`
+	Detect      units.Duration `yaml:"detect" doc:"How long until a peer that does not answer counts as lost."`
+}
+
+// The quirks are oddities of an artefact, in groups by the part that has them.
+
+// CouchDB holds the quirks of how the artefact uses its database.
+type CouchDB struct {
+	OneDocumentPerRequest bool `yaml:"one_document_per_request" doc:"All stored outputs of an invocation are parts of one document: concurrent puts conflict, and are sent again in full."`
+	TimingDocuments       bool `yaml:"timing_documents" doc:"How long a function took is saved before its successors are triggered."`
+	ListDocuments         bool `yaml:"list_documents" doc:"The list that a foreach iterates over is saved in, and read from, the database."`
+	LogDocuments          bool `yaml:"log_documents" doc:"A log document is saved for each key fetched or put."`
+}
+
+// MasterSP holds the quirk of the master.
+type MasterSP struct {
+	ProbeAllWorkers bool `yaml:"probe_all_workers" doc:"The master asks all workers for their state before it triggers a function."`
+}
+
+// Gateway holds the quirks of the gateway.
+type Gateway struct {
+	PlacementQuery      bool `yaml:"placement_query" doc:"It looks up the worker of each start function in the database."`
+	MissingGlobalInputs bool `yaml:"missing_global_inputs" doc:"It never uploads global inputs: reading one is a look-up in vain."`
+	RunOnAfterTimeout   bool `yaml:"run_on_after_timeout" doc:"An invocation goes on when its client has given up."`
+}
+
+// Dispatch holds the quirk of how queues are looked at.
+type Dispatch struct {
+	Tick units.Duration `yaml:"tick" doc:"Queued tasks are looked at only on a grid of this length, one at a time for each function (0: at once)."`
+}
+
+// Pool holds the quirks of container pools.
+type Pool struct {
+	CapOffByOne   bool `yaml:"cap_off_by_one" doc:"A function gets one container more than its cap."`
+	DeadlockAtCap bool `yaml:"deadlock_at_cap" doc:"Asking for a container at the cap stops the function on that worker for good."`
+	BindColdStart bool `yaml:"bind_cold_start" doc:"A task that a container is being started for does not take one that falls idle before."`
+}
+
+// Price is what a provider would charge.
+type Price struct {
+	GBSecond float64 `yaml:"gb_second" doc:"For each GB of container memory and second of run time (GB: 10^9 bytes)."`
+	Task     float64 `yaml:"task" doc:"For each function instance."`
+}
+
+// Source says where a constant comes from. One of its texts is set.
+type Source struct {
+	Path     string `yaml:",key"`
+	Read     string `yaml:"read" doc:"What the constant was read from."`
+	Measured string `yaml:"measured" doc:"What was measured."`
+	Fitted   string `yaml:"fitted" doc:"The published results that it was fitted to."`
+	Estimate string `yaml:"estimate" doc:"Why this first estimate."`
+}
+
+// Rules returns what the engine itself obeys.
+func (p *Profile) Rules() engine.Rules {
+	return engine.Rules{
+		Pool: pool.Rules{
+			KeepAlive: int64(p.Container.KeepAlive), CheckEvery: int64(p.Container.CheckEvery),
+			CapOffByOne: p.Pool.CapOffByOne, DeadlockAtCap: p.Pool.DeadlockAtCap,
+		},
+		Timeout:     engine.Time(p.Invocation.Timeout),
+		TaskRetries: p.Invocation.TaskRetries,
+		Attempts:    max(p.Invocation.Attempts, 1),
+
+		DispatchTick:          engine.Time(p.Dispatch.Tick),
+		BindColdStart:         p.Pool.BindColdStart,
+		ProbeAllWorkers:       p.MasterSP.ProbeAllWorkers,
+		PlacementQuery:        p.Gateway.PlacementQuery,
+		TimingDocuments:       p.CouchDB.TimingDocuments,
+		ListDocuments:         p.CouchDB.ListDocuments,
+		OneDocumentPerRequest: p.CouchDB.OneDocumentPerRequest,
+		LogDocuments:          p.CouchDB.LogDocuments,
+		MissingGlobalInputs:   p.Gateway.MissingGlobalInputs,
+		RunOnAfterTimeout:     p.Gateway.RunOnAfterTimeout,
+	}
+}

@@ -1,0 +1,303 @@
+package sim
+
+import (
+	"math"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/draw"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/units"
+)
+
+// none is the index of nothing.
+const none int32 = -1
+
+// node is a machine: an engine, which handles one event at a time, and the
+// resources that it asks for.
+type node struct {
+	engine  *engine.Node
+	effects engine.Effects
+	// waiting are the events that the engine has yet to handle, if that takes
+	// it time.
+	waiting fifo[engine.Event]
+	busy    bool
+
+	up, paused bool
+	// incarnation counts restarts: what was under way before is void.
+	incarnation uint32
+	held        []engine.Event // while paused
+
+	memory    server
+	processor int32
+	egress    linkID
+	ingress   linkID
+	put, get  classID // flows to and from the store
+	running   []int32 // task by container index, or none
+	starting  int     // container starts under way
+
+	// What the resources can do without faults, in cores and bytes per ns.
+	cores, memoryBandwidth, linkBandwidth float64
+	slow                                  float64 // what the link's bandwidth is divided by
+}
+
+// build makes the machines and connects them.
+func (w *world) build(mesh bool) {
+	c := &w.trial.Cluster
+	machines := append([]scenarios.Machine{c.Gateway, c.Storage}, c.Workers...)
+	w.nodes = make([]node, len(machines))
+	n := &w.network
+	for i, m := range machines {
+		node := &w.nodes[i]
+		node.engine = engine.NewNode(engine.NodeID(i), w.system)
+		node.up, node.slow = true, 1
+		link := m.Link
+		if link == units.Unlimited {
+			link = w.trial.Profile.Network.Link
+		}
+		node.cores, node.linkBandwidth = m.Cores, perNanosecond(link)
+		node.memoryBandwidth = perNanosecond(w.trial.Profile.Memory.Bandwidth)
+		node.memory = newServer(node.memoryBandwidth, math.Inf(1))
+		node.egress, node.ingress = n.addLink(node.linkBandwidth), n.addLink(node.linkBandwidth)
+		if c.HostCores > 0 {
+			continue
+		}
+		node.processor = int32(len(w.processors))
+		w.processors = append(w.processors, newServer(m.Cores, 1))
+	}
+	if c.HostCores > 0 {
+		w.processors = append(w.processors, newServer(c.HostCores, 1))
+	}
+	// Everything to and from the services of the storage node passes its
+	// link, its cap and the store itself.
+	storage := &w.nodes[scenarios.StorageNode]
+	in, out := []linkID{storage.ingress}, []linkID{storage.egress}
+	if c.StorageCap != units.Unlimited {
+		payload := perNanosecond(c.StorageCap) * scenarios.PayloadShare
+		in, out = append(in, n.addLink(payload)), append(out, n.addLink(payload))
+	}
+	if limit := w.trial.Profile.Store.Write; limit != units.Unlimited {
+		in = append(in, n.addLink(perNanosecond(limit)))
+	}
+	if limit := w.trial.Profile.Store.Read; limit != units.Unlimited {
+		out = append(out, n.addLink(perNanosecond(limit)))
+	}
+	stream := math.Inf(1)
+	if limit := w.trial.Profile.Store.Stream; limit != units.Unlimited {
+		stream = perNanosecond(limit)
+	}
+	for i := range w.nodes {
+		node := &w.nodes[i]
+		if engine.NodeID(i) == scenarios.StorageNode {
+			continue
+		}
+		node.put = n.addClass(stream, append([]linkID{node.egress}, in...)...)
+		node.get = n.addClass(stream, append([]linkID{node.ingress}, out...)...)
+	}
+	// What the storage node itself reads, as a master that evaluates switches
+	// does, leaves it by no link.
+	loopback := n.addLink(boundless)
+	storage.put, storage.get = n.addClass(stream, loopback), n.addClass(stream, loopback)
+	n.connect(!mesh && len(w.trial.Faults) == 0)
+	w.marked[onNetwork] = make([]bool, len(n.domains))
+	w.marked[onProcessor] = make([]bool, len(w.processors))
+	w.marked[onMemory] = make([]bool, len(w.nodes))
+}
+
+// boundless is the bandwidth, in bytes per ns, of what has no limit: finite, so
+// that clocks stay numbers.
+const boundless = 1e9
+
+// perNanosecond converts a bandwidth to bytes per ns.
+func perNanosecond(b units.Bandwidth) float64 {
+	if b == units.Unlimited {
+		return boundless
+	}
+	return float64(b) / 1e9
+}
+
+// tell has a node's engine handle an event, once it has handled those before.
+func (w *world) tell(to engine.NodeID, e engine.Event) {
+	n := &w.nodes[to]
+	switch {
+	case !n.up:
+	case n.paused:
+		n.held = append(n.held, e)
+	case w.cost.engineFree:
+		n.engine.Step(w.now, e, &n.effects)
+		w.apply(to, n)
+	case n.busy:
+		n.waiting.push(e)
+	default:
+		w.serve(to, n, e)
+	}
+}
+
+// serve begins to handle an event. The engine decides now; what it asks for
+// happens when the time that this takes is over.
+func (w *world) serve(id engine.NodeID, n *node, e engine.Event) {
+	n.engine.Step(w.now, e, &n.effects)
+	n.busy = true
+	w.after(w.engineTime(&e, &n.effects), event{kind: evEngine, node: uint16(id), b: uint64(n.incarnation)})
+}
+
+// engineTime is what it takes an engine to handle an event.
+func (w *world) engineTime(e *engine.Event, effects *engine.Effects) engine.Time {
+	c := &w.cost
+	time := c.event
+	switch {
+	case e.Kind == engine.EventItems:
+		time = 0 // It comes with the end of a task.
+	case e.Kind == engine.EventDeliver && e.Message.Kind == engine.MessageProbe:
+		return c.probe
+	case e.Kind == engine.EventDeliver:
+		time = c.receive
+	}
+	for i := range effects.List {
+		if effects.List[i].Kind == engine.EffectSend {
+			time += c.send
+		}
+	}
+	return time
+}
+
+// engineServed lets the effects of an event happen and begins the next.
+func (w *world) engineServed(id engine.NodeID, incarnation uint32) {
+	n := &w.nodes[id]
+	if n.incarnation != incarnation {
+		return
+	}
+	n.busy = false
+	w.apply(id, n)
+	w.serveNext(id, n)
+}
+
+func (w *world) serveNext(id engine.NodeID, n *node) {
+	if !n.paused && !n.busy && n.waiting.len() > 0 {
+		w.serve(id, n, n.waiting.pop())
+	}
+}
+
+// apply does what an engine has asked for.
+func (w *world) apply(id engine.NodeID, n *node) {
+	for i := range n.effects.List {
+		e := &n.effects.List[i]
+		switch e.Kind {
+		case engine.EffectAdmit:
+			w.admit(e)
+		case engine.EffectSend:
+			w.send(&e.Message)
+		case engine.EffectStart:
+			w.startContainer(id, n, e)
+		case engine.EffectStop:
+			w.stopContainer(n, e.Container)
+		case engine.EffectRun:
+			w.runTask(id, n, e)
+		case engine.EffectEvaluate:
+			w.evaluate(id, e)
+		case engine.EffectDocument:
+			w.document(id, e)
+		case engine.EffectTimer:
+			w.queue.push(event{
+				at: max(e.At, w.now), kind: evTimer, node: uint16(id), a: e.Timer.Index, b: uint64(n.incarnation)<<8 | uint64(e.Timer.Kind),
+			})
+		case engine.EffectFinish:
+			w.finish(e.Invocation, e.Outcome)
+		case engine.EffectRelease:
+			// Data need no bookkeeping: their sizes are drawn, not stored.
+		}
+	}
+	n.effects.Reset()
+	if len(w.finished) > 0 {
+		w.report()
+	}
+}
+
+// send puts a message on its way.
+func (w *world) send(m *engine.Message) {
+	if i := w.invocation(m.Invocation); i != nil {
+		i.record.Messages++
+	}
+	var at uint32
+	if last := len(w.freeMsg) - 1; last >= 0 {
+		at = w.freeMsg[last]
+		w.freeMsg = w.freeMsg[:last]
+		w.messages[at] = *m
+	} else {
+		at = uint32(len(w.messages))
+		w.messages = append(w.messages, *m)
+	}
+	w.after(w.cost.message, event{kind: evMessage, a: at})
+}
+
+// deliver hands a message to its receiver, unless the way is cut.
+func (w *world) deliver(at uint32) {
+	m := &w.messages[at]
+	if len(w.faults) > 0 {
+		if until, cut := w.cut(m.From, m.To); cut {
+			if until < never {
+				w.queue.push(event{at: until, kind: evMessage, a: at})
+			} else {
+				w.freeMsg = append(w.freeMsg, at)
+			}
+			return
+		}
+	}
+	e := engine.Event{Kind: engine.EventDeliver, Message: *m}
+	w.freeMsg = append(w.freeMsg, at)
+	w.tell(e.To, e)
+}
+
+// startContainer takes the time of a cold start, which other starts on the
+// node lengthen.
+func (w *world) startContainer(id engine.NodeID, n *node, e *engine.Effect) {
+	d := &w.trial.Profile.Container.ColdStart
+	time := w.draws.Value(d, draw.ColdStart, w.subject(&e.Subject, e.Try), e.Path)
+	time *= 1 + w.cost.slowdown*float64(n.starting)
+	n.starting++
+	for int(e.Container.Index) >= len(n.running) {
+		n.running = append(n.running, none)
+	}
+	n.running[e.Container.Index] = none
+	w.after(nanoseconds(time), event{
+		kind: evContainer, node: uint16(id), a: e.Container.Index, b: uint64(n.incarnation)<<32 | uint64(e.Container.Generation),
+	})
+}
+
+func (w *world) containerUp(id engine.NodeID, c engine.ContainerID, incarnation uint32) {
+	n := &w.nodes[id]
+	if n.incarnation != incarnation {
+		return
+	}
+	n.starting--
+	w.tell(id, engine.Event{Kind: engine.EventContainerUp, Container: c})
+}
+
+// stopContainer cancels what runs in a container.
+func (w *world) stopContainer(n *node, c engine.ContainerID) {
+	if t := n.running[c.Index]; t != none {
+		w.cancel(uint32(t))
+		n.running[c.Index] = none
+	}
+}
+
+// subject names a draw about a function instance. The invocation's number,
+// not its slot, makes it the same under every scheduler.
+func (w *world) subject(s *engine.Subject, try uint16) draw.Subject {
+	about := draw.Subject{Workflow: uint64(s.Invocation.Workflow), Function: s.Function, Try: uint64(try)}
+	if i := w.invocation(s.Invocation); i != nil {
+		about.Invocation = uint64(i.record.Number)
+		about.Try += uint64(s.Invocation.Attempt) << 4
+	}
+	return about
+}
+
+// nanoseconds rounds a drawn time.
+func nanoseconds(t float64) engine.Time {
+	return engine.Time(math.Round(max(0, min(t, math.MaxInt64/4))))
+}
+
+// workflowOf returns the workflow of an invocation.
+func (w *world) workflowOf(i engine.Invocation) *workflow.Workflow {
+	return w.system.Workflows[i.Workflow]
+}

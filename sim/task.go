@@ -1,0 +1,735 @@
+package sim
+
+import (
+	"math"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/draw"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// task is an instance of a function that runs in a container, or a switch
+// that is being evaluated: it fetches its inputs, all in parallel; computes;
+// and puts its outputs when they are posted, one after the other, while its
+// computing stands still.
+type task struct {
+	generation  uint32 // odd while alive
+	incarnation uint32 // of the node
+	node        engine.NodeID
+	container   engine.ContainerID
+	isSwitch    bool
+	cold        bool
+	try         uint16
+	call        int32
+	subject     engine.Subject
+	plan        engine.Plan
+
+	queued, started engine.Time
+	mark            engine.Time // when the phase that is under way began
+	fetch, compute  engine.Time
+	put             engine.Time
+
+	keys []key // that it fetches
+	left int32 // of them
+	work engine.Time
+	done engine.Time // of the work
+
+	// The output that is being put: its position among the function's, the
+	// item of a list, and how many items there are.
+	output      int
+	item, items uint32
+	bytes       int64
+	revision    uint32
+	upload      engine.Time // when the attempt to put began
+
+	jobs       int32 // first of its jobs
+	operations int32 // of the store that it waits for
+	dataLost   bool  // an input was gone
+}
+
+func (t *task) alive() bool { return t.generation&1 != 0 }
+
+// stage says what a task does next when a delay is over.
+type stage uint8
+
+const (
+	stageStarted   stage = iota // the container has begun
+	stageLookup                 // it is known which inputs are in memory
+	stageMissing                // missing inputs have been looked for
+	stageGetAll                 // the store is ready to send all inputs
+	stageGet                    // the store is ready to send one
+	stageMemoryGet              // the memory is ready to send
+	stageFetchLog               // the fetch of a key has been logged
+	stageComputed               // a stretch of work is done
+	stagePutLog                 // the put of a key has been logged
+	stageListRead               // the document for the list was read
+	stageListWrite              // the list is saved
+	stageRevision               // the guarding revision is known
+	stagePut                    // the store is ready to receive
+	stageMemoryPut              // the memory is ready to receive
+	stageLost                   // an input was found to be gone
+)
+
+// jobKind says what a job is for.
+type jobKind uint8
+
+const (
+	getFromStore jobKind = iota
+	getFromMemory
+	putToStore
+	putToMemory
+	computing
+)
+
+// job is a task's use of a shared resource.
+type job struct {
+	task           uint32
+	kind           jobKind
+	alive          bool
+	on             resource
+	class          classID
+	seq            uint32
+	demand         float64
+	bytes          int64
+	previous, next int32
+}
+
+func (w *world) newTask() uint32 {
+	if last := len(w.freeTask) - 1; last >= 0 {
+		at := w.freeTask[last]
+		w.freeTask = w.freeTask[:last]
+		return at
+	}
+	w.tasks = append(w.tasks, task{})
+	return uint32(len(w.tasks) - 1)
+}
+
+// runTask starts a function instance in a container.
+func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
+	at := w.newTask()
+	t := &w.tasks[at]
+	*t = task{
+		generation: t.generation + 1, incarnation: n.incarnation, node: id, container: e.Container,
+		cold: e.Cold, try: e.Try, call: e.Call, subject: e.Subject, plan: e.Plan,
+		queued: e.Since, started: w.now, mark: w.now, keys: t.keys, jobs: none,
+	}
+	n.running[e.Container.Index] = int32(at)
+	if i := w.invocation(e.Invocation); i != nil {
+		i.taskStarts(w.now, e.Invocation.Attempt, e.Cold)
+	}
+	if w.cost.start > 0 {
+		w.delay(at, w.cost.start, stageStarted)
+		return
+	}
+	w.lookup(at)
+}
+
+// evaluate starts the evaluation of a switch: it fetches its inputs.
+func (w *world) evaluate(id engine.NodeID, e *engine.Effect) {
+	at := w.newTask()
+	t := &w.tasks[at]
+	*t = task{
+		generation: t.generation + 1, incarnation: w.nodes[id].incarnation, node: id, isSwitch: true,
+		call: e.Call, subject: e.Subject, plan: e.Plan, queued: w.now, started: w.now, mark: w.now, keys: t.keys, jobs: none,
+	}
+	w.lookup(at)
+}
+
+// delay has a task go on at a stage later.
+func (w *world) delay(at uint32, time engine.Time, s stage) {
+	w.after(time, event{kind: evTask, a: at, b: uint64(w.tasks[at].generation)<<8 | uint64(s)})
+}
+
+// operate has a task go on when the store has performed an operation.
+func (w *world) operate(at uint32, time engine.Time, s stage, bytes int64) {
+	w.tasks[at].operations++
+	w.request(request{time: time, task: at, generation: w.tasks[at].generation, stage: s, bytes: bytes})
+}
+
+// resume goes on with a task.
+func (w *world) resume(at uint32, s stage) {
+	switch s {
+	case stageStarted:
+		w.lookup(at)
+	case stageLookup:
+		w.fetchAll(at)
+	case stageMissing, stageFetchLog:
+		w.fetched(at, 1)
+	case stageGetAll:
+		w.transferAll(at, engine.FromStore, getFromStore)
+	case stageMemoryGet:
+		w.transferAll(at, engine.FromMemory, getFromMemory)
+	case stageComputed:
+		w.stretchDone(at)
+	case stagePutLog:
+		w.putLogged(at)
+	case stageListRead:
+		w.operate(at, w.cost.logging, stageListWrite, 0)
+	case stageListWrite:
+		w.listSaved(at)
+	case stageRevision:
+		w.revisionKnown(at)
+	case stagePut:
+		w.transfer(at, putToStore, w.tasks[at].bytes)
+	case stageMemoryPut:
+		w.transfer(at, putToMemory, w.tasks[at].bytes)
+	case stageLost:
+		w.endTask(at, engine.DataLost)
+	}
+}
+
+// Fetching.
+
+// key is one datum that a task fetches.
+type key struct {
+	source engine.Source
+	bytes  int64
+}
+
+// lookup begins to fetch: it finds out what is to be fetched from where.
+func (w *world) lookup(at uint32) {
+	w.findKeys(at)
+	if n := len(w.tasks[at].keys); n > 0 && w.cost.lookup > 0 {
+		w.delay(at, w.cost.lookup*engine.Time(n), stageLookup)
+		return
+	}
+	w.fetchAll(at)
+}
+
+// findKeys lists the keys that a task fetches.
+func (w *world) findKeys(at uint32) {
+	t := &w.tasks[at]
+	t.keys = t.keys[:0]
+	id := t.subject.Invocation
+	wf := w.workflowOf(id)
+	f := &wf.Functions[t.subject.Function]
+	for i := range f.Inputs {
+		in := &f.Inputs[i]
+		if in.From == workflow.GlobalInput {
+			t.keys = append(t.keys, key{t.plan.Sources[i], in.Size})
+			continue
+		}
+		from := &wf.Functions[in.From]
+		producer := t.subject.Path.Outer(wf.Scopes[from.Scope].Depth)
+		switch in.Access {
+		case workflow.AccessSame:
+			w.addKey(t, i, &producer, &producer)
+		case workflow.AccessItem:
+			item := t.subject.Path.Outer(wf.ItemLevel(t.subject.Function, *in) + 1)
+			w.addKey(t, i, &producer, &item)
+		case workflow.AccessAllItems:
+			n := w.items(id, in.From, in.Output, &producer)
+			for item := range n {
+				path := producer.Item(item, n)
+				w.addKey(t, i, &producer, &path)
+			}
+		case workflow.AccessGather:
+			over := wf.Scopes[from.Scope].Over
+			n := w.items(id, over.Function, over.Output, &t.subject.Path)
+			for item := range n {
+				path := t.subject.Path.Item(item, n)
+				w.addKey(t, i, &path, &path)
+			}
+		}
+	}
+}
+
+// addKey adds what input i of a task reads from one instance of its producer;
+// path is the producer's, with the item of a list. What a switch skipped is
+// looked for in vain: a reader cannot know before it looks.
+func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
+	id := t.subject.Invocation
+	in := &w.workflowOf(id).Functions[t.subject.Function].Inputs[i]
+	k := key{t.plan.Sources[i], w.size(id, in.From, in.Output, path)}
+	if w.uncertain[id.Workflow] {
+		r := w.hasRun(id, in.From, producer)
+		if r == nil {
+			k = key{engine.FromNowhere, 0}
+		} else if r.memoryLost && k.source == engine.FromMemory {
+			t.dataLost = true
+		}
+	}
+	t.keys = append(t.keys, k)
+}
+
+// size draws the size of one output, or of an item of a list, whose path then
+// has a level more than the function's.
+func (w *world) size(i engine.Invocation, f workflow.FunctionID, output int32, path *workflow.Path) int64 {
+	d := &w.workflowOf(i).Functions[f].Outputs[output].Size
+	return int64(w.output(d, draw.Size, i, f, output, path))
+}
+
+// items draws the length of a list.
+func (w *world) items(i engine.Invocation, f workflow.FunctionID, output int32, path *workflow.Path) uint32 {
+	d := &w.workflowOf(i).Functions[f].Outputs[output].Items
+	return uint32(w.output(d, draw.Items, i, f, output, path))
+}
+
+// output draws a whole number that describes an output.
+func (w *world) output(d *workflow.Distribution, p draw.Purpose, i engine.Invocation, f workflow.FunctionID, output int32, path *workflow.Path) float64 {
+	if d.Fixed() {
+		return math.Round(d.Quantile(0.5, path.Last().Index))
+	}
+	about := w.subject(&engine.Subject{Invocation: i, Function: f}, 0)
+	about.Output = output
+	return math.Round(w.draws.Value(d, p, about, *path))
+}
+
+// fetchAll starts to fetch all inputs of a task.
+func (w *world) fetchAll(at uint32) {
+	t := &w.tasks[at]
+	t.left = int32(len(t.keys))
+	if t.left == 0 {
+		w.allFetched(at)
+		return
+	}
+	var keys [3]int32
+	for i := range t.keys {
+		keys[t.keys[i].source]++
+	}
+	if n := keys[engine.FromNowhere]; n > 0 {
+		w.lookInVain(at, n)
+	}
+	switch {
+	case keys[engine.FromStore] == 0:
+	case w.store.individually:
+		for i := range w.tasks[at].keys {
+			if k := w.tasks[at].keys[i]; k.source == engine.FromStore {
+				w.operate(at, w.cost.get, stageGet, k.bytes)
+			}
+		}
+	default:
+		w.delay(at, w.cost.get, stageGetAll)
+	}
+	switch {
+	case keys[engine.FromMemory] == 0:
+	case w.cost.memoryGet > 0:
+		w.delay(at, w.cost.memoryGet, stageMemoryGet)
+	default:
+		w.transferAll(at, engine.FromMemory, getFromMemory)
+	}
+}
+
+// lookInVain looks for keys that are not there.
+func (w *world) lookInVain(at uint32, keys int32) {
+	time := w.cost.missing * engine.Time(w.cost.lookups)
+	if w.store.individually || w.tasks[at].plan.Logged {
+		for range keys {
+			w.operate(at, time, stageMissing, 0)
+		}
+		return
+	}
+	w.tasks[at].left -= keys - 1
+	w.delay(at, time, stageMissing)
+}
+
+// transferAll starts the transfers of all keys that come from one place.
+func (w *world) transferAll(at uint32, from engine.Source, kind jobKind) {
+	for i := range w.tasks[at].keys {
+		if k := w.tasks[at].keys[i]; k.source == from {
+			w.transfer(at, kind, k.bytes)
+		}
+	}
+}
+
+// keyFetched counts a key that has been transferred, once that is logged.
+func (w *world) keyFetched(at uint32) {
+	if w.tasks[at].plan.Logged {
+		w.operate(at, w.cost.logging, stageFetchLog, 0)
+		return
+	}
+	w.fetched(at, 1)
+}
+
+func (w *world) fetched(at uint32, keys int32) {
+	t := &w.tasks[at]
+	if t.left -= keys; t.left == 0 {
+		w.allFetched(at)
+	}
+}
+
+func (w *world) allFetched(at uint32) {
+	t := &w.tasks[at]
+	t.fetch = w.now - t.mark
+	t.mark = w.now
+	if t.dataLost {
+		// As below, the end takes an event of its own.
+		w.delay(at, 0, stageLost)
+		return
+	}
+	if t.isSwitch {
+		// The answer takes an event of its own, as engines must not be called
+		// while they are being obeyed.
+		w.delay(at, 0, stageComputed)
+		return
+	}
+	i := t.subject.Invocation
+	about := w.subject(&t.subject, t.try)
+	d := &w.workflowOf(i).Functions[t.subject.Function].Compute
+	t.work = nanoseconds(w.draws.Value(d, draw.ComputeTime, about, t.subject.Path))
+	w.stretch(at)
+}
+
+// Computing.
+
+// stretch computes up to the point where the next output is posted.
+func (w *world) stretch(at uint32) {
+	t := &w.tasks[at]
+	f := &w.workflowOf(t.subject.Invocation).Functions[t.subject.Function]
+	until := t.work
+	if t.output < len(f.Outputs) {
+		until = nanoseconds(float64(t.work) * f.Outputs[w.posting(t)].PostedAt)
+	}
+	work := until - t.done
+	t.done = until
+	t.mark = w.now
+	if f.CPU == 0 || work == 0 {
+		w.delay(at, work, stageComputed)
+		return
+	}
+	p := w.nodes[t.node].processor
+	w.startJob(at, job{kind: computing, on: resource{onProcessor, p}, demand: f.CPU}, float64(work))
+}
+
+// posting returns the index of the output that a task posts next: outputs are
+// posted in the order of PostedAt.
+func (w *world) posting(t *task) int {
+	if order := w.loads[t.subject.Invocation.Workflow].postingOrder; order != nil && order[t.subject.Function] != nil {
+		return int(order[t.subject.Function][t.output])
+	}
+	return t.output
+}
+
+func (w *world) stretchDone(at uint32) {
+	t := &w.tasks[at]
+	if t.isSwitch {
+		w.switched(at)
+		return
+	}
+	t.compute += w.now - t.mark
+	t.mark = w.now
+	if t.output < len(w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs) {
+		w.post(at)
+		return
+	}
+	w.endTask(at, engine.Completed)
+}
+
+// Putting.
+
+// post begins to put an output.
+func (w *world) post(at uint32) {
+	t := &w.tasks[at]
+	output := w.posting(t)
+	o := &w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs[output]
+	t.item, t.items = 0, 1
+	if o.List {
+		t.items = w.items(t.subject.Invocation, t.subject.Function, int32(output), &t.subject.Path)
+		w.tell(t.node, engine.Event{
+			Kind: engine.EventItems, Container: t.container, Number: int64(output),
+			Message: engine.Message{Subject: t.subject, Items: t.items},
+		})
+		t = &w.tasks[at]
+		if w.system.Rules.ListDocuments {
+			w.operate(at, w.cost.revision, stageListRead, 0)
+			return
+		}
+	}
+	w.logPut(at)
+}
+
+func (w *world) listSaved(at uint32) {
+	if i := w.invocation(w.tasks[at].subject.Invocation); i != nil {
+		i.revision++
+	}
+	w.logPut(at)
+}
+
+// logPut logs the keys of an output, if the platform does that. The artefact
+// does it before it starts the clock of the put, so it counts as the
+// function's own time.
+func (w *world) logPut(at uint32) {
+	t := &w.tasks[at]
+	if t.plan.Logged && t.items > 0 {
+		w.operate(at, w.cost.logging*engine.Time(t.items), stagePutLog, 0)
+		return
+	}
+	w.putLogged(at)
+}
+
+func (w *world) putLogged(at uint32) {
+	t := &w.tasks[at]
+	t.compute += w.now - t.mark
+	t.mark = w.now
+	w.putItem(at)
+}
+
+// putItem puts the next item of an output: into the store first.
+func (w *world) putItem(at uint32) {
+	t := &w.tasks[at]
+	if t.item == t.items {
+		t.put += w.now - t.mark
+		t.mark = w.now
+		t.output++
+		w.stretch(at)
+		return
+	}
+	output := w.posting(t)
+	path := t.subject.Path
+	if w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs[output].List {
+		path = path.Item(t.item, t.items)
+	}
+	t.bytes = w.size(t.subject.Invocation, t.subject.Function, int32(output), &path)
+	if t.plan.Target&data.Store != 0 {
+		w.putIntoStore(at)
+	} else {
+		w.putIntoMemory(at)
+	}
+}
+
+func (w *world) putIntoStore(at uint32) {
+	t := &w.tasks[at]
+	switch {
+	case t.plan.Guarded:
+		w.operate(at, w.cost.revision, stageRevision, 0)
+	case !w.store.individually:
+		w.delay(at, w.cost.put, stagePut)
+	default:
+		w.operate(at, w.cost.put, stagePut, 0)
+	}
+}
+
+// revisionKnown notes the revision that an upload is based on.
+func (w *world) revisionKnown(at uint32) {
+	t := &w.tasks[at]
+	if i := w.invocation(t.subject.Invocation); i != nil {
+		t.revision = i.revision
+	}
+	w.operate(at, w.cost.put, stagePut, 0)
+}
+
+// uploaded commits an object, unless the document that guards it has changed
+// since: then all is sent again.
+func (w *world) uploaded(at uint32) {
+	t := &w.tasks[at]
+	i := w.invocation(t.subject.Invocation)
+	if t.plan.Guarded && i != nil {
+		if t.revision != i.revision {
+			i.record.Conflicts++
+			i.record.ResentBytes += t.bytes
+			w.putIntoStore(at)
+			return
+		}
+		i.revision++
+	}
+	if i != nil {
+		i.record.RemoteWritten += t.bytes
+	}
+	if t.plan.Target&data.Memory != 0 {
+		w.putIntoMemory(at)
+		return
+	}
+	w.itemPut(at)
+}
+
+func (w *world) putIntoMemory(at uint32) {
+	if w.cost.memoryPut > 0 {
+		w.delay(at, w.cost.memoryPut, stageMemoryPut)
+		return
+	}
+	w.transfer(at, putToMemory, w.tasks[at].bytes)
+}
+
+func (w *world) itemPut(at uint32) {
+	w.tasks[at].item++
+	w.putItem(at)
+}
+
+// Ending.
+
+// endTask reports the end of a task.
+func (w *world) endTask(at uint32, o engine.Outcome) {
+	t := &w.tasks[at]
+	if t.isSwitch { // Only an input can have been lost.
+		w.retire(at)
+		return
+	}
+	w.nodes[t.node].running[t.container.Index] = none
+	if i := w.invocation(t.subject.Invocation); i != nil {
+		w.recordTask(i, t, o)
+	}
+	e := engine.Event{Kind: engine.EventTaskEnded, Outcome: o, Container: t.container}
+	to := t.node
+	w.retire(at)
+	w.tell(to, e)
+}
+
+// switched reports the branch that a switch takes.
+func (w *world) switched(at uint32) {
+	t := &w.tasks[at]
+	branches := w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Branches
+	u := w.draws.Uniform(draw.Branch, w.subject(&t.subject, 0), t.subject.Path)
+	branch := 0
+	for i, sum := 0, 0.0; i < len(branches); i++ {
+		if branches[i].Probability == 0 {
+			continue
+		}
+		branch = i
+		if sum += branches[i].Probability; u < sum {
+			break
+		}
+	}
+	e := engine.Event{
+		Kind: engine.EventSwitched, Number: int64(branch),
+		Message: engine.Message{Subject: t.subject, Call: t.call},
+	}
+	to := t.node
+	w.retire(at)
+	w.tell(to, e)
+}
+
+func (w *world) retire(at uint32) {
+	w.tasks[at].generation++
+	w.freeTask = append(w.freeTask, at)
+}
+
+// cancel ends a task without a word to anyone.
+func (w *world) cancel(at uint32) {
+	for j := w.tasks[at].jobs; j != none; j = w.tasks[at].jobs {
+		w.leaveJob(uint32(j))
+	}
+	w.retire(at)
+}
+
+// Jobs.
+
+// transfer starts a flow for a task.
+func (w *world) transfer(at uint32, kind jobKind, bytes int64) {
+	t := &w.tasks[at]
+	j := job{kind: kind, bytes: bytes, demand: 1}
+	n := &w.nodes[t.node]
+	switch kind {
+	case getFromStore:
+		j.class = n.get
+		j.on = resource{onNetwork, w.network.classes[n.get].domain}
+	case putToStore:
+		j.class = n.put
+		j.on = resource{onNetwork, w.network.classes[n.put].domain}
+	default:
+		j.on = resource{onMemory, int32(t.node)}
+	}
+	w.startJob(at, j, float64(bytes))
+}
+
+// startJob starts a job of a task.
+func (w *world) startJob(at uint32, j job, work float64) {
+	var id uint32
+	if last := len(w.freeJobs) - 1; last >= 0 {
+		id = w.freeJobs[last]
+		w.freeJobs = w.freeJobs[:last]
+	} else {
+		id = uint32(len(w.jobs))
+		w.jobs = append(w.jobs, job{})
+	}
+	t := &w.tasks[at]
+	j.task, j.alive, j.previous, j.next = at, true, none, t.jobs
+	if t.jobs != none {
+		w.jobs[t.jobs].previous = int32(id)
+	}
+	t.jobs = int32(id)
+	switch j.on.kind {
+	case onNetwork:
+		j.seq = w.network.start(w.now, j.class, id, work)
+	case onProcessor:
+		j.seq = w.processors[j.on.index].start(w.now, id, work, j.demand)
+	case onMemory:
+		j.seq = w.nodes[j.on.index].memory.start(w.now, id, work, 1)
+	}
+	w.jobs[id] = j
+	w.touch(j.on)
+}
+
+// leaveJob takes a job off its resource and its task.
+func (w *world) leaveJob(id uint32) {
+	j := &w.jobs[id]
+	switch j.on.kind {
+	case onNetwork:
+		w.network.leave(w.now, j.class)
+	case onProcessor:
+		w.processors[j.on.index].leave(w.now, j.demand)
+	case onMemory:
+		w.nodes[j.on.index].memory.leave(w.now, 1)
+	}
+	w.touch(j.on)
+	if j.previous != none {
+		w.jobs[j.previous].next = j.next
+	} else {
+		w.tasks[j.task].jobs = j.next
+	}
+	if j.next != none {
+		w.jobs[j.next].previous = j.previous
+	}
+	j.alive = false
+	w.freeJobs = append(w.freeJobs, id)
+}
+
+// networkDue ends the flows of a domain that are due.
+func (w *world) networkDue(domain int32) {
+	w.network.fired(w.now, domain)
+	on := resource{onNetwork, domain}
+	for {
+		e, ok := w.network.due(w.now, domain)
+		if !ok {
+			break
+		}
+		w.endJob(e, on)
+	}
+	w.touch(on)
+}
+
+// serverDue ends the jobs of a processor or memory that are due.
+func (w *world) serverDue(on resource, s *server) {
+	s.fired(w.now)
+	for {
+		e, ok := s.due()
+		if !ok {
+			break
+		}
+		w.endJob(e, on)
+	}
+	w.touch(on)
+}
+
+// endJob goes on with the task whose job has ended. The entry of a job that
+// was cancelled means nothing any more.
+func (w *world) endJob(e entry, on resource) {
+	j := &w.jobs[e.job]
+	if !j.alive || j.seq != e.seq || j.on != on {
+		return
+	}
+	at, kind, bytes := j.task, j.kind, j.bytes
+	w.leaveJob(e.job)
+	i := w.invocation(w.tasks[at].subject.Invocation)
+	switch kind {
+	case getFromStore:
+		if i != nil {
+			i.record.RemoteRead += bytes
+		}
+		w.keyFetched(at)
+	case getFromMemory:
+		if i != nil {
+			i.record.LocalRead += bytes
+		}
+		w.keyFetched(at)
+	case putToStore:
+		w.uploaded(at)
+	case putToMemory:
+		if i != nil {
+			i.record.LocalWritten += bytes
+		}
+		w.itemPut(at)
+	case computing:
+		w.stretchDone(at)
+	}
+}

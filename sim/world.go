@@ -1,0 +1,282 @@
+package sim
+
+import (
+	"context"
+	"slices"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/draw"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/profile"
+)
+
+// World is the simulator.
+type World struct {
+	// Mesh solves the network as a whole even where one link provably limits
+	// all flows. Results are the same; it is for measuring what that costs.
+	Mesh bool
+}
+
+// Run simulates a trial and hands its records to r. It ends early, with the
+// error of ctx, when ctx is cancelled; what has been recorded by then is
+// right.
+func (o World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
+	w, err := newWorld(t, r, o.Mesh)
+	if err != nil {
+		return err
+	}
+	return w.run(ctx)
+}
+
+// world is the state of one simulated trial.
+type world struct {
+	trial    *scenarios.Trial
+	recorder record.Recorder
+	system   *engine.System
+	draws    draw.Source
+	cost     costs
+
+	now   engine.Time
+	queue queue
+	nodes []node
+
+	network    network
+	processors []server
+	store      store
+	// touched are the resources whose next event may have changed at this
+	// instant. They are looked at once, when the instant is over.
+	touched []resource
+	marked  [resourceKinds][]bool
+
+	jobs     []job
+	freeJobs []uint32
+	tasks    []task
+	freeTask []uint32
+	messages []engine.Message
+	freeMsg  []uint32
+	requests []request
+	freeReq  []uint32
+
+	loads       []workflowLoad
+	uncertain   []bool         // by workflow: not all data may be there
+	invocations [][]invocation // by workflow and slot
+	log         []taskRecord
+	freeLog     int32
+	finished    []finished
+	open        int // invocations sent and not finished
+	sending     int // clients and arrival processes that are not done
+	faults      []activeFault
+}
+
+// costs are the profile's constants in the units of the simulation.
+type costs struct {
+	message                      engine.Time
+	event, receive, send, probe  engine.Time
+	engineFree                   bool
+	get, put, missing            engine.Time
+	revision, logging            engine.Time
+	documents                    [engine.DocumentKinds]engine.Time
+	memoryGet, memoryPut, lookup engine.Time
+	start                        engine.Time
+	slowdown                     float64
+	containerMemory              int64
+	lookups                      int
+	detect                       engine.Time
+}
+
+// eventKind says what an event is about.
+type eventKind uint8
+
+const (
+	evArrival    eventKind = iota // a: workflow
+	evClient                      // a: workflow, b: client
+	evMessage                     // a: message
+	evEngine                      // node: its engine has served an event
+	evTimer                       // node, a: index, b: kind
+	evContainer                   // node, a: index, b: generation
+	evTask                        // a: task, b: generation<<8 | stage
+	evNetwork                     // a: domain
+	evProcessor                   // a: processor
+	evMemory                      // node
+	evOperation                   // a: request
+	evServer                      // a server of the store is free
+	evFaultBegin                  // a: fault
+	evFaultNoticed
+	evFaultEnd
+)
+
+// resourceKind says which kind of resource jobs share.
+type resourceKind uint8
+
+const (
+	onNetwork resourceKind = iota
+	onProcessor
+	onMemory
+
+	resourceKinds
+)
+
+type resource struct {
+	kind  resourceKind
+	index int32
+}
+
+func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) {
+	p := t.Profile
+	cluster := t.Cluster.Engine()
+	system, err := engine.NewSystem(t.Workflows, cluster, t.Scheduler, p.Rules())
+	if err != nil {
+		return nil, err
+	}
+	w := &world{trial: t, recorder: r, system: system, draws: draw.New(t.Seed), freeLog: none}
+	w.cost = costs{
+		message: engine.Time(p.Network.Message),
+		event:   engine.Time(p.Engine.Event), receive: engine.Time(p.Engine.Receive),
+		send: engine.Time(p.Engine.Send), probe: engine.Time(p.Engine.Probe),
+		engineFree: p.Engine == (profile.Engine{}),
+		get:        engine.Time(p.Store.Get), put: engine.Time(p.Store.Put), missing: engine.Time(p.Store.Missing),
+		revision: engine.Time(p.Store.Documents.Revision), logging: engine.Time(p.Store.Documents.Log),
+		memoryGet: engine.Time(p.Memory.Get), memoryPut: engine.Time(p.Memory.Put), lookup: engine.Time(p.Memory.Lookup),
+		start: engine.Time(p.Container.Start), slowdown: p.Container.Slowdown,
+		containerMemory: int64(p.Container.Memory), lookups: max(p.Store.Lookups, 1),
+		detect: engine.Time(p.Invocation.Detect),
+	}
+	w.cost.documents = [engine.DocumentKinds]engine.Time{
+		engine.DocumentPlacement: engine.Time(p.Store.Documents.Placement),
+		engine.DocumentAddresses: engine.Time(p.Store.Documents.Addresses),
+		engine.DocumentTiming:    engine.Time(p.Store.Documents.Timing),
+		engine.DocumentList:      engine.Time(p.Store.Documents.List),
+	}
+	w.store = store{
+		servers: p.Store.Servers, busy: engine.Time(p.Store.Busy), up: true,
+		individually: p.Store.Servers > 0 || len(t.Faults) > 0,
+	}
+	w.build(mesh)
+	w.invocations = make([][]invocation, len(t.Workflows))
+	for i := range t.Loads {
+		w.loads = append(w.loads, newLoad(&t.Loads[i], w.draws, i, t.Workflows[i]))
+		hasSwitch := slices.ContainsFunc(t.Workflows[i].Functions, func(f workflow.Function) bool {
+			return f.Kind == workflow.Switch
+		})
+		w.uncertain = append(w.uncertain, hasSwitch || len(t.Faults) > 0)
+		w.begin(i)
+	}
+	w.scheduleFaults()
+	return w, nil
+}
+
+// run handles events until all invocations have ended and no more will come.
+func (w *world) run(ctx context.Context) error {
+	for handled := 0; w.open > 0 || w.sending > 0; handled++ {
+		if handled&(1<<14-1) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if len(w.touched) > 0 && w.queue.next() > w.now {
+			w.settle()
+		}
+		if w.queue.len() == 0 {
+			break
+		}
+		e := w.queue.pop()
+		w.now = e.at
+		w.handle(&e)
+	}
+	w.abandon()
+	return ctx.Err()
+}
+
+func (w *world) handle(e *event) {
+	switch e.kind {
+	case evArrival:
+		w.arrival(int(e.a))
+	case evClient:
+		w.clientSends(int(e.a), int(e.b))
+	case evMessage:
+		w.deliver(e.a)
+	case evEngine:
+		w.engineServed(engine.NodeID(e.node), uint32(e.b))
+	case evTimer:
+		if uint32(e.b>>8) == w.nodes[e.node].incarnation {
+			w.tell(engine.NodeID(e.node), engine.Event{
+				Kind: engine.EventTimer, Timer: engine.Timer{Kind: engine.TimerKind(e.b), Index: e.a},
+			})
+		}
+	case evContainer:
+		w.containerUp(engine.NodeID(e.node), engine.ContainerID{Index: e.a, Generation: uint32(e.b)}, uint32(e.b>>32))
+	case evTask:
+		if t := &w.tasks[e.a]; t.generation == uint32(e.b>>8) {
+			w.resume(e.a, stage(e.b&0xff))
+		}
+	case evNetwork:
+		w.networkDue(int32(e.a))
+	case evProcessor:
+		w.serverDue(resource{onProcessor, int32(e.a)}, &w.processors[e.a])
+	case evMemory:
+		w.serverDue(resource{onMemory, int32(e.node)}, &w.nodes[e.node].memory)
+	case evOperation:
+		w.operationDone(e.a)
+	case evServer:
+		w.serverFree()
+	case evFaultBegin:
+		w.faultBegins(int(e.a))
+	case evFaultNoticed:
+		w.faultNoticed(int(e.a))
+	case evFaultEnd:
+		w.faultEnds(int(e.a))
+	}
+}
+
+// touch has a resource looked at when the instant is over.
+func (w *world) touch(r resource) {
+	if marks := w.marked[r.kind]; !marks[r.index] {
+		marks[r.index] = true
+		w.touched = append(w.touched, r)
+	}
+}
+
+// settle schedules the next event of every resource that was touched.
+func (w *world) settle() {
+	for _, r := range w.touched {
+		w.marked[r.kind][r.index] = false
+		var at engine.Time
+		var ok bool
+		e := event{kind: evNetwork, a: uint32(r.index)}
+		switch r.kind {
+		case onNetwork:
+			at, ok = w.network.rearm(w.now, r.index)
+		case onProcessor:
+			e.kind = evProcessor
+			at, ok = w.processors[r.index].rearm()
+		case onMemory:
+			e = event{kind: evMemory, node: uint16(r.index)}
+			at, ok = w.nodes[r.index].memory.rearm()
+		}
+		if ok {
+			e.at = at
+			w.queue.push(e)
+		}
+	}
+	w.touched = w.touched[:0]
+}
+
+// after schedules an event.
+func (w *world) after(delay engine.Time, e event) {
+	e.at = w.now + delay
+	w.queue.push(e)
+}
+
+// abandon reports what can never end: nothing will happen any more, yet
+// invocations are open. It takes a quirk to get here, such as a pool locked
+// for good.
+func (w *world) abandon() {
+	for wf := range w.invocations {
+		for slot := range w.invocations[wf] {
+			if i := &w.invocations[wf][slot]; i.alive {
+				w.finish(i.id, engine.Failed)
+			}
+		}
+	}
+	w.report()
+}
