@@ -13,7 +13,7 @@
 //   - [Panels]: several of the first four in a grid, under one legend
 //
 // Draw lays everything out and cannot fail: data that cannot be drawn (NaN,
-// infinite, beyond ±1e300) is left out or marked, and a figure without data
+// infinite, beyond ±1e100) is left out or marked, and a figure without data
 // says "no data". The [Figure] it returns is drawn once and then written as
 // SVG, PNG and PDF, all three the same.
 //

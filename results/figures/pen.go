@@ -62,15 +62,6 @@ func (p *pen) width(t typeface, s string) vg.Length {
 	return face.Width(s)
 }
 
-// widest returns the width of the widest line.
-func (p *pen) widest(t typeface, lines []string) vg.Length {
-	w := vg.Length(0)
-	for _, s := range lines {
-		w = max(w, p.width(t, s))
-	}
-	return w
-}
-
 // height returns the height of lines of text, from the top of the capitals of
 // the first to the descenders of the last.
 func (t typeface) height(lines int) vg.Length {

@@ -25,7 +25,15 @@ const (
 )
 
 // drawable reports whether a number can be put on an axis.
-func drawable(x float64) bool { return math.Abs(x) < 1e300 } // false for NaN
+func drawable(x float64) bool { return math.Abs(x) < 1e100 } // false for NaN
+
+// tame makes numbers zero that are too small to have an exact decade.
+func tame(x float64) float64 {
+	if math.Abs(x) < 1e-100 {
+		return 0
+	}
+	return x
+}
 
 // span collects the numbers that an axis has to show.
 type span struct {
@@ -39,6 +47,7 @@ func (s *span) add(numbers ...float64) {
 		if !drawable(x) {
 			continue
 		}
+		x = tame(x)
 		if !s.any {
 			s.lo, s.hi = x, x
 		}
@@ -108,20 +117,17 @@ func valueScale(s span, wish Scale, length vg.Length, rooms []room) scale {
 		for _, r := range rooms {
 			if share := float64(r.length / length); r.length > 0 && r.at > out.lo && share < 0.9 {
 				need := math.Exp(math.Log(r.at/out.lo)/(1-share)) * out.lo
-				out.hi = max(out.hi, min(need, 1e300))
+				out.hi = max(out.hi, min(need, 1e100))
 			}
 		}
 		return out
 	}
 	out := scale{lo: s.lo, hi: s.hi}
-	if out.hi-out.lo < 1e-9*max(math.Abs(out.lo), math.Abs(out.hi)) || out.lo < 0.9*out.hi {
-		out.lo = min(out.lo, 0)
+	if size := max(math.Abs(s.lo), math.Abs(s.hi)); s.hi-s.lo > 0.1*size || s.hi-s.lo < 1e-9*size {
+		out.lo, out.hi = min(out.lo, 0), max(out.hi, 0)
 	}
-	if out.lo > 1.1*out.hi || out.hi < 0 && out.lo == out.hi {
-		out.hi = max(out.hi, 0)
-	}
-	if out.lo == out.hi {
-		out.hi = out.lo + 1
+	if out.lo == out.hi { // all zero
+		out.hi = 1
 	}
 	// Rooms and rounding to ticks change the range that rooms are shares of:
 	// a few rounds settle it.
@@ -340,6 +346,13 @@ func formatSteps(values []float64, step float64) []number {
 		return out
 	}
 	e := int(math.Floor(math.Log10(largest) + 1e-9))
+	if digits := places + e; places <= 0 && e < 12 && digits > 3 {
+		// 1000000020 is shorter than 1.00000002·10⁹.
+		for i, v := range values {
+			out[i] = number{digits: minus(strconv.FormatFloat(v, 'f', 0, 64))}
+		}
+		return out
+	}
 	for i, v := range values {
 		if v == 0 {
 			out[i] = number{digits: "0"}

@@ -55,11 +55,11 @@ func phaseLook(name string) (look, bool) {
 	case "cold start", "cold":
 		return look{color: vermillion, hatch: crossed}, true
 	case "fetch", "fetched":
-		return look{color: skyBlue, hatch: rising}, true
+		return look{color: skyBlue}, true
 	case "compute", "computed":
 		return look{color: blue}, true
 	case "put":
-		return look{color: orange, hatch: falling}, true
+		return look{color: orange, hatch: rising}, true
 	case "scheduling", "trigger":
 		return look{color: yellow, hatch: dotted}, true
 	}

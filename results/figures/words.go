@@ -6,23 +6,29 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/image/font/sfnt"
 	"gonum.org/v1/plot/vg"
 )
 
 // clean makes text fit for all formats: one line, no control characters (XML
-// has none), valid UTF-8, nothing beyond the basic plane (the PDF library has
-// no room for it), and not endless.
-func clean(s string) string {
+// has none), only characters that Liberation Sans has (so that all formats show
+// the same, and the PDF library meets none that it has no room for), and not
+// endless.
+func (p *pen) clean(s string) string {
 	const longest = 1000
+	face := p.face(labelFace)
+	var buffer sfnt.Buffer
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "?") {
 		switch {
 		case unicode.IsSpace(r):
 			r = ' '
-		case unicode.IsControl(r), r == '\ufffe', r == '\uffff':
+		case unicode.IsControl(r):
 			continue
-		case r > 0xffff:
-			r = '?'
+		default:
+			if glyph, err := face.Face.GlyphIndex(&buffer, r); err != nil || glyph == 0 || r > 0xffff {
+				r = '?'
+			}
 		}
 		b.WriteRune(r)
 		if b.Len() > longest {

@@ -70,6 +70,8 @@ type Invocation struct {
 	// ContainerByteTime is memory × time of the containers that ran its
 	// functions, while they did, in byte·ns.
 	ContainerByteTime float64
+	// Cost is what a provider would charge, in dollars.
+	Cost float64
 }
 
 // Latency is the end-to-end latency in ns, from the intended send time.
@@ -101,4 +103,66 @@ type Recorder interface {
 	// Task is called before the invocation's record, and only if WantsTasks.
 	Task(*Task)
 	WantsTasks() bool
+}
+
+// Trial sums up one trial of one workflow, the warm-up left out.
+type Trial struct {
+	Point, Number int
+	Workflow      int
+	// Sent counts all invocations, Measured those outside the warm-up; the
+	// others count among the measured.
+	Sent, Measured, Completed, Failed, TimedOut, ColdStarts int64
+	// Throughput is completed invocations per minute of the window in which
+	// the load lasted.
+	Throughput float64
+}
+
+// Tally makes a Trial from the records of its invocations.
+type Tally struct {
+	Trial
+	// Window is the time that counts for the throughput: from the end of the
+	// warm-up to the end of the load. To 0 means: to the last end.
+	From, To engine.Time
+	inWindow int64
+	first    engine.Time
+	last     engine.Time
+}
+
+// Add counts an invocation.
+func (t *Tally) Add(i *Invocation) {
+	t.Sent++
+	if !i.Measured {
+		return
+	}
+	if t.Measured == 0 || i.Intended < t.first {
+		t.first = i.Intended
+	}
+	t.last = max(t.last, i.Ended)
+	t.Measured++
+	t.ColdStarts += int64(i.ColdStarts)
+	switch i.Outcome {
+	case engine.Completed:
+		t.Completed++
+		if t.To == 0 || i.Ended < t.To {
+			t.inWindow++
+		}
+	case engine.TimedOut:
+		t.TimedOut++
+	default:
+		t.Failed++
+	}
+}
+
+// Close computes what can only be known at the end.
+func (t *Tally) Close() {
+	from, to := max(t.From, 0), t.To
+	if t.From < 0 {
+		from = t.first
+	}
+	if to == 0 {
+		to = t.last
+	}
+	if to > from {
+		t.Throughput = float64(t.inWindow) / (float64(to-from) / 60e9)
+	}
 }

@@ -1,0 +1,58 @@
+package views
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowtwin/flowtwin/results/compare"
+)
+
+// Compared shows the comparison of two runs.
+func Compared(r *compare.Result, axes []string) string {
+	t := Table{Columns: []Column{{Name: "scheduler"}, {Name: "workflow"}}}
+	for _, a := range axes {
+		t.Columns = append(t.Columns, Column{a, true})
+	}
+	t.Columns = append(t.Columns, Column{Name: "metric"}, Column{"first", true}, Column{"second", true}, Column{"difference", true}, Column{})
+	for _, row := range r.Rows {
+		remark := ""
+		switch {
+		case row.Missed:
+			remark = fmt.Sprintf("misses the tolerance of %.3g %%", *row.Tolerance*100)
+		case row.Tolerance != nil:
+			remark = "within the tolerance"
+		case row.Apart:
+			remark = "intervals do not overlap"
+		}
+		difference := "–"
+		if row.Difference != nil {
+			difference = fmt.Sprintf("%+.2f %%", *row.Difference*100)
+		}
+		cells := append([]string{row.Scheduler, row.Workflow}, row.Values...)
+		t.Rows = append(t.Rows, append(cells, row.Metric, value(row.A, row.Unit), value(row.B, row.Unit), difference, remark))
+	}
+	text := t.String()
+	if len(r.OnlyA) > 0 {
+		text += "only in the first: " + strings.Join(r.OnlyA, "; ") + "\n"
+	}
+	if len(r.OnlyB) > 0 {
+		text += "only in the second: " + strings.Join(r.OnlyB, "; ") + "\n"
+	}
+	return text
+}
+
+// value shows a number with its unit.
+func value(v *float64, unit string) string {
+	switch {
+	case v == nil:
+		return "–"
+	case unit == "s":
+		return duration(*v)
+	case unit == "B":
+		return size(*v)
+	case unit == "":
+		return fmt.Sprintf("%.4g", *v)
+	default:
+		return fmt.Sprintf("%.4g %s", *v, unit)
+	}
+}

@@ -1,0 +1,66 @@
+package views
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowtwin/flowtwin/results/analysis"
+	"github.com/flowtwin/flowtwin/results/rundir"
+)
+
+// RunSection shows a run on a page.
+func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSection, error) {
+	s := PageSection{Title: m.Scenario}
+	if m.Title != "" {
+		s.Paragraphs = append(s.Paragraphs, m.Title+".")
+	}
+	what := fmt.Sprintf("%s, profile %s, %d points of %d trials, seed %d.", m.Backend, m.Profile, len(m.Points), m.Trials, m.Seed)
+	if m.Status != "complete" {
+		what += fmt.Sprintf(" The run was interrupted: %d of %d trials are here.", m.Done, m.Trials*len(m.Points))
+	}
+	s.Paragraphs = append(s.Paragraphs, what)
+	s.Notes = Comparisons(run)
+	for _, d := range drawn {
+		if err := s.AddFigure(d); err != nil {
+			return s, err
+		}
+	}
+	s.Tables = append(s.Tables, PageTable{IntervalNote(run) + ". Percentiles in brackets have too few samples to be relied on.", Results(run)})
+	s.Tables = append(s.Tables, PageTable{"All metrics, means.", allMetrics(run)})
+	var serves []string
+	for _, service := range []string{"store", "memory", "functions"} {
+		if m.Serves[service] != "" {
+			serves = append(serves, service+": "+m.Serves[service])
+		}
+	}
+	s.Details = append(s.Details, PageDetail{"Scenario", m.Source})
+	if len(m.Settings) > 0 {
+		s.Details = append(s.Details, PageDetail{"Settings", strings.Join(m.Settings, "\n")})
+	}
+	s.Details = append(s.Details, PageDetail{"Where it ran", fmt.Sprintf("%s\n%s, %s, %d processors\nflowtwin %s\nscenario %s",
+		strings.Join(serves, "\n"), m.Host.System, m.Host.Go, m.Host.Processors, m.Host.Version, m.Hash)})
+	return s, nil
+}
+
+// allMetrics is a table of the means of all metrics, a row for each.
+func allMetrics(run *analysis.Run) Table {
+	t := Table{Columns: []Column{{Name: "metric"}, {Name: "unit"}}}
+	for _, s := range run.Series {
+		heading := []string{s.Scheduler}
+		if severalWorkflows(run) {
+			heading = append(heading, shortName(s.Workflow))
+		}
+		t.Columns = append(t.Columns, Column{strings.Join(append(heading, s.Values...), " "), true})
+	}
+	if len(run.Series) == 0 {
+		return t
+	}
+	for i, m := range run.Series[0].Summaries {
+		row := []string{m.Metric.Name, m.Metric.Unit}
+		for _, s := range run.Series {
+			row = append(row, fmt.Sprintf("%.4g", s.Summaries[i].Mean))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
