@@ -16,8 +16,8 @@ const (
 	// more events of it are expected.
 	EffectStop
 	// EffectRun: run Subject in Container according to Plan: fetch, compute,
-	// put. Since is when the task was triggered here; Cold says that it waited
-	// for a container to start.
+	// put. Since is when the task was triggered here; Cold says that it is the
+	// first in a container that has just started.
 	EffectRun
 	// EffectEvaluate: evaluate the switch Function. Plan says where its inputs
 	// are.

@@ -10,16 +10,21 @@ type gateway struct {
 	lost      []NodeID // sorted
 	// reports[a][b]: node b says that node a is out of its reach.
 	reports [][]bool
+	// since[a] is the deployment under which node a was last taken back.
+	since []uint32
 }
 
-// admissions are the invocations of one workflow. Those alive form a list in
-// the order of their arrival, which is also that of their deadlines.
+// admissions are the invocations of one workflow. Those that a client waits
+// for are listed in the order of their arrival, which is also that of their
+// deadlines. Those that go on although their client has given up are overdue.
 type admissions struct {
-	slots       []admission
-	free        []uint32
-	first, last int32
-	armed       bool // a deadline timer is set
+	slots            []admission
+	free             []uint32
+	waiting, overdue list
+	armed            bool // a deadline timer is set
 }
+
+type list struct{ first, last int32 }
 
 type admission struct {
 	invocation     Invocation
@@ -30,9 +35,10 @@ type admission struct {
 }
 
 func newGateway(s *System) *gateway {
-	g := &gateway{workflows: make([]admissions, len(s.Workflows)), reports: make([][]bool, s.Cluster.Nodes())}
+	nodes := s.Cluster.Nodes()
+	g := &gateway{workflows: make([]admissions, len(s.Workflows)), reports: make([][]bool, nodes), since: make([]uint32, nodes)}
 	for i := range g.workflows {
-		g.workflows[i].first, g.workflows[i].last = none, none
+		g.workflows[i].waiting, g.workflows[i].overdue = list{none, none}, list{none, none}
 	}
 	for i := range g.reports {
 		g.reports[i] = make([]bool, s.Cluster.Nodes())
@@ -55,13 +61,7 @@ func (n *Node) arrive(e Event) {
 	s.invocation.Generation++
 	s.invocation.Attempt = 0
 	s.arrived, s.alive, s.finished = n.now, true, false
-	s.previous, s.next = a.last, none
-	if a.last != none {
-		a.slots[a.last].next = int32(at)
-	} else {
-		a.first = int32(at)
-	}
-	a.last = int32(at)
+	a.link(&a.waiting, int32(at))
 	admit := n.effects.add(EffectAdmit)
 	admit.Invocation, admit.Number = s.invocation, e.Number
 	n.armDeadline(e.Invocation.Workflow)
@@ -91,36 +91,55 @@ func (n *Node) finish(i Invocation, o Outcome) {
 	if !s.alive || s.invocation.Generation != i.Generation || s.invocation.Attempt != i.Attempt {
 		return
 	}
-	if !s.finished {
-		finish := n.effects.add(EffectFinish)
-		finish.Invocation, finish.Outcome = s.invocation, o
+	if s.finished {
+		a.unlink(&a.overdue, int32(i.Slot))
+	} else {
+		a.unlink(&a.waiting, int32(i.Slot))
+		n.reportEnd(s, o)
 	}
 	n.release(s.invocation)
 	s.alive = false
-	a.unlink(int32(i.Slot))
 	a.free = append(a.free, i.Slot)
 }
 
-func (a *admissions) unlink(at int32) {
+func (n *Node) reportEnd(s *admission, o Outcome) {
+	e := n.effects.add(EffectFinish)
+	e.Invocation, e.Outcome = s.invocation, o
+	s.finished = true
+}
+
+func (a *admissions) link(l *list, at int32) {
+	s := &a.slots[at]
+	s.previous, s.next = l.last, none
+	if l.last != none {
+		a.slots[l.last].next = at
+	} else {
+		l.first = at
+	}
+	l.last = at
+}
+
+func (a *admissions) unlink(l *list, at int32) {
 	s := &a.slots[at]
 	if s.previous != none {
 		a.slots[s.previous].next = s.next
-	} else if a.first == at {
-		a.first = s.next
+	} else {
+		l.first = s.next
 	}
 	if s.next != none {
 		a.slots[s.next].previous = s.previous
-	} else if a.last == at {
-		a.last = s.previous
+	} else {
+		l.last = s.previous
 	}
 	s.previous, s.next = none, none
 }
 
-// release tells everyone who may know of an attempt that it has ended.
+// release tells everyone who may know of an attempt that it has ended, also
+// those who count as lost: they may be alive, and in reach of the gateway.
 func (n *Node) release(i Invocation) {
 	if d := n.deployments[i.Epoch]; d != nil {
 		for _, to := range d.participants[i.Workflow] {
-			if to != n.id && !slices.Contains(n.gateway.lost, to) {
+			if to != n.id {
 				n.Send(Message{Kind: MessageRelease, To: to, Subject: Subject{Invocation: i}})
 			}
 		}
@@ -132,9 +151,9 @@ func (n *Node) release(i Invocation) {
 
 func (n *Node) armDeadline(w WorkflowID) {
 	a := &n.gateway.workflows[w]
-	if n.system.Rules.Timeout > 0 && !a.armed && a.first != none {
+	if n.system.Rules.Timeout > 0 && !a.armed && a.waiting.first != none {
 		a.armed = true
-		n.SetTimer(Timer{TimerDeadline, uint32(w)}, a.slots[a.first].arrived+n.system.Rules.Timeout)
+		n.SetTimer(Timer{TimerDeadline, uint32(w)}, a.slots[a.waiting.first].arrived+n.system.Rules.Timeout)
 	}
 }
 
@@ -142,50 +161,68 @@ func (n *Node) armDeadline(w WorkflowID) {
 func (n *Node) deadline(w WorkflowID) {
 	a := &n.gateway.workflows[w]
 	a.armed = false
-	for a.first != none {
-		s := &a.slots[a.first]
+	for at := a.waiting.first; at != none; at = a.waiting.first {
+		s := &a.slots[at]
 		if s.arrived+n.system.Rules.Timeout > n.now {
 			break
 		}
-		if !n.system.Rules.RunOnAfterTimeout {
-			n.finish(s.invocation, TimedOut)
+		if n.system.Rules.RunOnAfterTimeout {
+			a.unlink(&a.waiting, at)
+			n.reportEnd(s, TimedOut)
+			a.link(&a.overdue, at)
 			continue
 		}
-		s.finished = true
-		finish := n.effects.add(EffectFinish)
-		finish.Invocation, finish.Outcome = s.invocation, TimedOut
-		a.unlink(a.first)
+		n.finish(s.invocation, TimedOut)
 	}
 	n.armDeadline(w)
 }
 
 // report takes note that a node says of a peer that it is out of reach, or
-// within reach again. A peer is lost when anyone who is not lost says so.
-func (n *Node) report(from, peer NodeID, lost bool) {
+// within reach again, and which deployment it has last heard of. A peer is
+// lost when anyone who is not lost says so.
+//
+// Who has yet to hear that a peer was taken back cannot say that it is lost
+// again: the report may be of the last loss. Whoever still misses a peer that
+// a deployment includes says so once more when hearing of it, so nothing is
+// overlooked.
+func (n *Node) report(from, peer NodeID, lost bool, heard uint32) {
 	g := n.gateway
-	if lost && slices.Contains(g.lost, from) || !slices.Contains(n.system.Cluster.Workers, peer) {
+	if !slices.Contains(n.system.Cluster.Workers, peer) ||
+		lost && (heard < g.since[peer] || slices.Contains(g.lost, from)) {
 		return
 	}
 	g.reports[peer][from] = lost
-	was := slices.Contains(g.lost, peer)
-	is := slices.Contains(g.reports[peer], true)
+	was, is := slices.Contains(g.lost, peer), slices.Contains(g.reports[peer], true)
 	if was == is {
+		if is && !lost && from == n.id { // What it was told meanwhile may not have come through.
+			n.Send(Message{Kind: MessageReset, To: peer, Items: g.epoch})
+		}
 		return
 	}
+	g.lost = slices.Clone(g.lost)
 	if is {
-		g.lost = append(slices.Clone(g.lost), peer)
+		g.lost = append(g.lost, peer)
 		slices.Sort(g.lost)
-		for i := range g.reports {
-			g.reports[i][peer] = false
+		for about := range g.reports {
+			g.reports[about][peer] = false
 		}
-	} else {
-		g.lost = slices.DeleteFunc(slices.Clone(g.lost), func(id NodeID) bool { return id == peer })
 	}
+	// Back are the peer, or those who were lost only to the peer.
+	var back []NodeID
+	g.lost = slices.DeleteFunc(g.lost, func(id NodeID) bool {
+		if slices.Contains(g.reports[id], true) {
+			return false
+		}
+		back = append(back, id)
+		return true
+	})
 	n.redeploy()
+	for _, id := range back {
+		g.since[id] = g.epoch
+		n.Send(Message{Kind: MessageReset, To: id, Items: g.epoch})
+	}
 	if is {
 		n.restart(peer)
-	} else {
-		n.Send(Message{Kind: MessageReset, To: peer, Items: g.epoch})
 	}
 }
 
@@ -195,8 +232,8 @@ func (n *Node) redeploy() {
 	g.epoch++
 	n.deployments = append(n.deployments, nil)
 	d, err := n.system.deploy(g.lost)
-	if len(g.lost) == len(n.system.Cluster.Workers) || err != nil {
-		return
+	if err != nil {
+		return // No worker is left, or too few.
 	}
 	n.deployments[g.epoch] = d
 	for to := range NodeID(n.system.Cluster.Nodes()) {
@@ -211,16 +248,25 @@ func (n *Node) redeploy() {
 func (n *Node) restart(lost NodeID) {
 	for w := range n.gateway.workflows {
 		a := &n.gateway.workflows[w]
-		for at, next := a.first, none; at != none; at = next {
-			s := &a.slots[at]
-			next = s.next
-			d := n.deployments[s.invocation.Epoch]
-			if d == nil || !n.system.Rules.ProbeAllWorkers && !slices.Contains(d.participants[w], lost) {
-				continue
+		for _, l := range []list{a.waiting, a.overdue} {
+			for at, next := l.first, none; at != none; at = next {
+				s := &a.slots[at]
+				next = s.next
+				if n.needs(s.invocation, lost) {
+					n.giveUp(s.invocation, true)
+				}
 			}
-			n.giveUp(s.invocation, true)
 		}
 	}
+}
+
+// needs reports whether an attempt cannot go on without a worker.
+func (n *Node) needs(i Invocation, worker NodeID) bool {
+	d := n.deployments[i.Epoch]
+	if n.system.Rules.ProbeAllWorkers && slices.Contains(d.workers, worker) {
+		return true // Its answer is waited for.
+	}
+	return slices.Contains(d.participants[i.Workflow], worker)
 }
 
 // giveUp ends an attempt that cannot be completed, and begins another if that

@@ -41,10 +41,11 @@ const (
 	// but those in Lost.
 	MessageDeploy
 	// MessageReset tells a node that was out of reach to drop all attempts
-	// from before epoch Items.
+	// from before epoch Items, and to take part in none of them again.
 	MessageReset
 	// MessageSuspect tells the gateway that node Items is out of the sender's
-	// reach; MessageTrust takes it back.
+	// reach, who has last heard of the deployment Invocation.Epoch;
+	// MessageTrust takes it back.
 	MessageSuspect
 	MessageTrust
 

@@ -17,6 +17,9 @@ type Node struct {
 
 	deployments []*Deployment // by epoch; nil: not announced yet
 	early       []Message     // messages of epochs not announced yet
+	oldest      uint32        // epoch whose attempts this node may take part in
+	joining     bool          // none of them yet: the gateway is to say which
+	missing     []NodeID      // peers out of reach
 	slots       [][]slot      // by workflow
 	worker      worker
 
@@ -25,6 +28,7 @@ type Node struct {
 	effects *Effects
 
 	counters Counters
+	checker  checker
 }
 
 // Counters count what a driver may want to know of a node.
@@ -52,7 +56,7 @@ func (s *slot) occupant(w WorkflowID, at uint32) Invocation {
 // none is the index of nothing.
 const none int32 = -1
 
-// NewNode returns the engine of a machine, with no memory of anything.
+// NewNode returns the engine of a machine at the start of a run.
 func NewNode(id NodeID, s *System) *Node {
 	n := &Node{id: id, system: s, deployments: []*Deployment{s.deployments[0]}, slots: make([][]slot, len(s.Workflows))}
 	if id == s.Cluster.Gateway {
@@ -63,9 +67,19 @@ func NewNode(id NodeID, s *System) *Node {
 	return n
 }
 
+// RestartNode returns the engine of a machine that has come back without its
+// memory. It takes part in nothing until the gateway has taken it back, because
+// messages of attempts that it has forgotten may still arrive.
+func RestartNode(id NodeID, s *System) *Node {
+	n := NewNode(id, s)
+	n.joining = true
+	return n
+}
+
 // Step tells the node what has happened at time now, and appends what it asks
 // for to effects. now never decreases.
 func (n *Node) Step(now Time, e Event, effects *Effects) {
+	n.checkTime(now)
 	n.now, n.effects = now, effects
 	switch e.Kind {
 	case EventArrive:
@@ -92,10 +106,45 @@ func (n *Node) Step(now Time, e Event, effects *Effects) {
 		n.peer(e)
 	}
 	n.effects = nil
+	n.check()
 }
 
 // Counters returns what has been counted so far.
 func (n *Node) Counters() Counters { return n.counters }
+
+// Open counts what a node has under way.
+type Open struct {
+	// Invocations that have not ended, as far as the node knows.
+	Invocations int
+	// Queued and Running tasks.
+	Queued, Running int
+	// Calls that the control scheme has accepted and not yet answered, if it
+	// counts them.
+	Calls int
+	// Early messages wait for the announcement of a deployment.
+	Early int
+}
+
+// Open returns what the node has under way. It takes time in proportion to all
+// that it has ever had under way at once.
+func (n *Node) Open() Open {
+	o := Open{Early: len(n.early)}
+	for _, slots := range n.slots {
+		for i := range slots {
+			if slots[i].open {
+				o.Invocations++
+			}
+		}
+	}
+	for i := range n.worker.all {
+		o.Queued += int(n.worker.all[i].queued)
+	}
+	o.Running = len(n.worker.tasks) - len(n.worker.freeTasks) - o.Queued
+	if c, counts := n.control.(interface{ OpenCalls() int }); counts {
+		o.Calls = c.OpenCalls()
+	}
+	return o
+}
 
 func (n *Node) deliver(e Event) {
 	switch m := &e.Message; m.Kind {
@@ -105,7 +154,7 @@ func (n *Node) deliver(e Event) {
 		n.reset(m.Items)
 	case MessageSuspect, MessageTrust:
 		if n.gateway != nil {
-			n.report(m.From, NodeID(m.Items), m.Kind == MessageSuspect)
+			n.report(m.From, NodeID(m.Items), m.Kind == MessageSuspect, m.Invocation.Epoch)
 		}
 	case MessageRelease:
 		n.bury(m.Invocation)
@@ -116,16 +165,30 @@ func (n *Node) deliver(e Event) {
 	case MessageProbe:
 		n.Send(Message{Kind: MessageProbed, To: m.From, Call: m.Call, Subject: m.Subject})
 	default:
-		if int(m.Invocation.Epoch) >= len(n.deployments) || n.deployments[m.Invocation.Epoch] == nil {
-			n.early = append(n.early, *m)
-			return
-		}
-		if n.current(m.Invocation, m.Kind != MessageDone && m.Kind != MessageProbed) {
-			n.control.Handle(e)
-		} else if m.Kind != MessageDone && m.Kind != MessageProbed && m.From != n.system.Cluster.Gateway {
-			// Whoever still works for an attempt that has ended is told so.
-			n.Send(Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}})
-		}
+		n.handle(e)
+	}
+}
+
+// handle gives the scheme a message, if it is about an attempt that is alive.
+func (n *Node) handle(e Event) {
+	m := &e.Message
+	answer := m.Kind == MessageDone || m.Kind == MessageProbed
+	epoch, alive := m.Invocation.Epoch, false
+	switch {
+	case epoch < n.oldest:
+		n.counters.Stale++
+	case n.joining || int(epoch) >= len(n.deployments) || n.deployments[epoch] == nil:
+		n.early = append(n.early, *m)
+		return
+	default:
+		alive = n.current(m.Invocation, !answer)
+	}
+	switch {
+	case alive:
+		n.control.Handle(e)
+	case !answer && m.From != n.system.Cluster.Gateway:
+		// Whoever still works for an attempt that has ended is told so.
+		n.Send(Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}})
 	}
 }
 
@@ -217,16 +280,26 @@ func (n *Node) deployed(epoch uint32, lost []NodeID) {
 		return // The gateway has tried the same and announces only what works.
 	}
 	n.deployments[epoch] = d
+	for _, peer := range n.missing {
+		if !slices.Contains(lost, peer) {
+			n.tellGateway(MessageSuspect, peer)
+		}
+	}
+	n.handleEarly()
+}
+
+func (n *Node) handleEarly() {
 	early := n.early
 	n.early = nil
 	for _, m := range early {
-		n.deliver(Event{Kind: EventDeliver, Message: m})
+		n.handle(Event{Kind: EventDeliver, Message: m})
 	}
 }
 
-// reset forgets every attempt that was placed before an epoch.
+// reset forgets every attempt that was placed before an epoch, for good: the
+// gateway has given them up, but not everyone may know it yet.
 func (n *Node) reset(epoch uint32) {
-	n.early = slices.DeleteFunc(n.early, func(m Message) bool { return m.Invocation.Epoch < epoch })
+	n.oldest, n.joining = epoch, false
 	for w := range n.slots {
 		for s := range n.slots[w] {
 			if slot := &n.slots[w][s]; slot.open && slot.epoch < epoch {
@@ -234,23 +307,30 @@ func (n *Node) reset(epoch uint32) {
 			}
 		}
 	}
+	n.handleEarly()
 }
 
 // peer handles the loss or return of a node: the gateway acts on it, a worker
 // reports it.
 func (n *Node) peer(e Event) {
-	lost := e.Kind == EventPeerLost
-	if n.gateway != nil {
-		n.report(n.id, e.Peer, lost)
-		return
+	switch {
+	case n.gateway != nil:
+		n.report(n.id, e.Peer, e.Kind == EventPeerLost, n.gateway.epoch)
+	case e.Peer == n.system.Cluster.Gateway: // It sees that for itself.
+	case e.Kind == EventPeerBack:
+		n.missing = slices.DeleteFunc(n.missing, func(id NodeID) bool { return id == e.Peer })
+		n.tellGateway(MessageTrust, e.Peer)
+	case !slices.Contains(n.missing, e.Peer):
+		n.missing = append(n.missing, e.Peer)
+		n.tellGateway(MessageSuspect, e.Peer)
 	}
-	kind := MessageTrust
-	if lost {
-		kind = MessageSuspect
-	}
-	if e.Peer != n.system.Cluster.Gateway {
-		n.Send(Message{Kind: kind, To: n.system.Cluster.Gateway, Items: uint32(e.Peer)})
-	}
+}
+
+// tellGateway reports on a peer, under the deployment heard of last.
+func (n *Node) tellGateway(kind MessageKind, peer NodeID) {
+	m := Message{Kind: kind, To: n.system.Cluster.Gateway, Items: uint32(peer)}
+	m.Invocation.Epoch = uint32(len(n.deployments) - 1)
+	n.Send(m)
 }
 
 // The methods below are for control schemes, which call them while they

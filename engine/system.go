@@ -48,6 +48,13 @@ type Scheme interface {
 	Participants(s *System, d *Deployment, w WorkflowID) []NodeID
 }
 
+// Evaluator is a Scheme that evaluates all switches on one node, wherever the
+// placement puts them.
+type Evaluator interface {
+	// EvaluatesAt returns that node.
+	EvaluatesAt(c *Cluster) NodeID
+}
+
 // Control is one node's part of a scheme. It acts by calling methods of its
 // Node, never by blocking.
 type Control interface {
@@ -84,6 +91,9 @@ type System struct {
 func NewSystem(workflows []*workflow.Workflow, c Cluster, s Scheduler, r Rules) (*System, error) {
 	if len(c.Workers) == 0 {
 		return nil, fmt.Errorf("the cluster has no workers")
+	}
+	if len(c.Capacity) != len(c.Workers) {
+		return nil, fmt.Errorf("the cluster has %d workers, but the capacity of %d", len(c.Workers), len(c.Capacity))
 	}
 	system := &System{Workflows: workflows, Cluster: c, Scheduler: s, Rules: r}
 	for _, w := range workflows {
@@ -126,7 +136,13 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 			capacity = append(capacity, s.Cluster.Capacity[i])
 		}
 	}
+	if len(alive) == 0 {
+		return nil, fmt.Errorf("no worker is left")
+	}
 	p, err := s.Scheduler.Placement.Place(s.Workflows, capacity)
+	if err == nil {
+		err = s.checkPlacement(&p, len(alive))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("placing functions on %d workers: %w", len(alive), err)
 	}
@@ -136,8 +152,11 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 		for f := range node {
 			node[f] = alive[p.Worker[i][f]]
 		}
-		d.node = append(d.node, node)
-		d.targets = append(d.targets, s.Scheduler.Data.Targets(w, p.Group[i], p.Worker[i]))
+		targets := slices.Clone(s.Scheduler.Data.Targets(w, p.Group[i], p.Worker[i]))
+		if e, moves := s.Scheduler.Control.(Evaluator); moves {
+			moveSwitches(w, node, targets, e.EvaluatesAt(&s.Cluster))
+		}
+		d.node, d.targets = append(d.node, node), append(d.targets, targets)
 		d.locate(WorkflowID(i), w, &s.Rules)
 	}
 	s.deployments = append(s.deployments, d)
@@ -145,6 +164,40 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 		d.participants = append(d.participants, s.Scheduler.Control.Participants(s, d, WorkflowID(i)))
 	}
 	return d, nil
+}
+
+// checkPlacement makes sure that a placer has decided on everything.
+func (s *System) checkPlacement(p *placement.Placement, workers int) error {
+	if len(p.Worker) != len(s.Workflows) || len(p.Group) != len(s.Workflows) {
+		return fmt.Errorf("there are %d workflows, the placement is for %d", len(s.Workflows), len(p.Worker))
+	}
+	for i, w := range s.Workflows {
+		if len(p.Worker[i]) != len(w.Functions) || len(p.Group[i]) != len(w.Functions) {
+			return fmt.Errorf("%s has %d functions, the placement is for %d", w.Name, len(w.Functions), len(p.Worker[i]))
+		}
+		for f, at := range p.Worker[i] {
+			if at < 0 || int(at) >= workers {
+				return fmt.Errorf("%s of %s is placed on worker %d", w.Functions[f].Name, w.Name, at)
+			}
+		}
+	}
+	return nil
+}
+
+// moveSwitches puts switches where they are evaluated. What they read there
+// must be in the store, which the data rule could not know.
+func moveSwitches(w *workflow.Workflow, node []NodeID, targets []data.Target, at NodeID) {
+	for f := range w.Functions {
+		if w.Functions[f].Kind != workflow.Switch {
+			continue
+		}
+		node[f] = at
+		for _, in := range w.Functions[f].Inputs {
+			if in.From != workflow.GlobalInput && node[in.From] != at {
+				targets[in.From] |= data.Store
+			}
+		}
+	}
 }
 
 // locate finds where each function finds its inputs.
@@ -173,7 +226,7 @@ func (d *Deployment) locate(id WorkflowID, w *workflow.Workflow, r *Rules) {
 // Workers are the workers that functions may be placed on.
 func (d *Deployment) Workers() []NodeID { return d.workers }
 
-// Node returns where a function runs.
+// Node returns where a function runs, or a switch is evaluated.
 func (d *Deployment) Node(w WorkflowID, f workflow.FunctionID) NodeID { return d.node[w][f] }
 
 // plan returns the plan for a task of function f.

@@ -30,15 +30,14 @@ type functionPool struct {
 // task is an instance that is queued or running here. Tasks of one queue are
 // linked, and so are those of one invocation.
 type task struct {
-	subject           Subject
-	call              int32
-	pool              int32
-	since             Time
-	previous, next    int32 // in the queue
-	older, younger    int32 // of the invocation
-	container         int32 // none while queued
-	try               uint16
-	waitedForColdBoot bool
+	subject        Subject
+	call           int32
+	pool           int32
+	since          Time
+	previous, next int32 // in the queue
+	older, younger int32 // of the invocation
+	container      int32 // none while queued
+	try            uint16
 }
 
 type container struct {
@@ -172,7 +171,7 @@ func (n *Node) serve(at int32) bool {
 		return false
 	}
 	if c, ok := p.Take(); ok {
-		n.runNext(at, int32(c))
+		n.runNext(at, c, false)
 		return true
 	}
 	limit := n.system.Workflows[p.workflow].Functions[p.function].MaxContainers
@@ -191,7 +190,6 @@ func (n *Node) start(at int32) {
 	for range p.Starting() {
 		t = w.tasks[t].next
 	}
-	w.tasks[t].waitedForColdBoot = true
 	var c uint32
 	if last := len(w.freeSlots) - 1; last >= 0 {
 		c = w.freeSlots[last]
@@ -208,18 +206,19 @@ func (n *Node) start(at int32) {
 	e.Try = w.tasks[t].try
 }
 
-// runNext runs the first queued task of a pool in a container.
-func (n *Node) runNext(at, c int32) {
+// runNext runs the first queued task of a pool in a container, which is cold if
+// it is the first that the container runs.
+func (n *Node) runNext(at int32, c uint32, cold bool) {
 	w := &n.worker
 	t := w.all[at].first
 	n.dequeue(t)
 	task := &w.tasks[t]
-	task.container = c
+	task.container = int32(c)
 	w.containers[c].task, w.containers[c].state = t, containerBusy
 	i := task.subject.Invocation
 	e := n.effects.add(EffectRun)
-	e.Container = ContainerID{uint32(c), w.containers[c].generation}
-	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, task.waitedForColdBoot
+	e.Container = ContainerID{c, w.containers[c].generation}
+	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, cold
 	e.Plan = n.deployments[i.Epoch].plan(i.Workflow, task.subject.Function, &n.system.Rules)
 }
 
@@ -253,7 +252,7 @@ func (n *Node) containerUp(id ContainerID) {
 	p := &n.worker.all[c.pool]
 	p.Up()
 	if p.first != none {
-		n.runNext(c.pool, int32(id.Index))
+		n.runNext(c.pool, id.Index, true)
 		return
 	}
 	n.giveBack(c, id.Index)
@@ -389,17 +388,20 @@ func (n *Node) drop(t int32) {
 
 // cancelTasks drops the tasks of an invocation. Queued ones are simply
 // removed. A running one is killed together with its container, whose state
-// nobody could vouch for.
+// nobody could vouch for. Queues are looked at only when all tasks are out of
+// them, so that none that is about to go is given a container.
 func (n *Node) cancelTasks(i Invocation) {
 	w := &n.worker
-	for t := n.slot(i).tasks; t != none; t = n.slot(i).tasks {
-		at, c := w.tasks[t].pool, w.tasks[t].container
-		if c == none {
-			n.dequeue(t)
-		} else {
+	for t := n.slot(i).tasks; t != none; t = w.tasks[t].older {
+		if c := w.tasks[t].container; c != none {
 			n.stop(uint32(c))
-			w.all[at].Gone(false)
+			w.all[w.tasks[t].pool].Gone(false)
+		} else {
+			n.dequeue(t)
 		}
+	}
+	for t := n.slot(i).tasks; t != none; t = n.slot(i).tasks {
+		at := w.tasks[t].pool
 		n.drop(t)
 		n.wake(at)
 	}

@@ -32,7 +32,7 @@ func ideal() *profile.Profile {
 	p.Network.Link = 125e6
 	p.Store.Get, p.Store.Put, p.Store.Missing = 1e6, 1e6, 1e6
 	p.Memory.Bandwidth = 1e9
-	p.Container.ColdStart = workflow.Constant(100e6)
+	p.Container.ColdStart.Distribution = workflow.Constant(100e6)
 	p.Container.KeepAlive = 600e9
 	p.Container.Memory = 256 << 20
 	p.Invocation.Attempts = 3

@@ -34,7 +34,8 @@ type taskRecord struct {
 	queued, started, ended engine.Time
 	fetch, compute, put    engine.Time
 
-	cold bool
+	cold     bool
+	critical bool // on the chain that determined the end of the invocation
 	// memoryLost: what it put into its node's memory is gone.
 	memoryLost bool
 	outcome    engine.Outcome
@@ -188,6 +189,8 @@ func (w *world) report() {
 		}
 		w.phases(i)
 		w.criticalTime(i)
+		price := &w.trial.Profile.Price
+		i.record.Cost = price.GBSecond*i.record.ContainerByteTime/1e18 + price.Task*float64(i.record.Tasks)
 		if w.recorder.WantsTasks() {
 			w.reportTasks(i)
 		}
@@ -208,7 +211,7 @@ func (w *world) reportTasks(i *invocation) {
 		r := &w.log[at]
 		w.recorder.Task(&record.Task{
 			Workflow: i.record.Workflow, Number: i.record.Number, Function: r.function, Path: r.path, Try: int(r.try),
-			Node: r.node, Container: r.container, Cold: r.cold, Outcome: r.outcome,
+			Node: r.node, Container: r.container, Cold: r.cold, Critical: r.critical, Outcome: r.outcome,
 			Queued: r.queued, Started: r.started, Ended: r.ended, Fetch: r.fetch, Compute: r.compute, Put: r.put,
 		})
 	}
@@ -223,6 +226,7 @@ func (w *world) phases(i *invocation) {
 	until := i.record.Ended
 	for at := w.latest(i); at != none; at = w.trigger(i, at) {
 		r := &w.log[at]
+		r.critical = true
 		p[record.Control] += until - r.ended
 		p[record.Put] += r.put
 		p[record.Compute] += r.compute

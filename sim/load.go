@@ -101,7 +101,7 @@ func (w *world) arrival(index int) {
 func (w *world) clientSends(index, c int) {
 	l := &w.loads[index]
 	client := &l.clients[c]
-	if w.now >= client.until || l.plan.Limit > 0 && l.sent >= l.plan.Limit {
+	if w.now >= client.until && client.sent >= l.plan.AtLeast || l.plan.Limit > 0 && l.sent >= l.plan.Limit {
 		w.sending--
 		return
 	}

@@ -154,8 +154,11 @@ func (w *world) engineTime(e *engine.Event, effects *engine.Effects) engine.Time
 		time = c.receive
 	}
 	for i := range effects.List {
-		if effects.List[i].Kind == engine.EffectSend {
+		switch effects.List[i].Kind {
+		case engine.EffectSend:
 			time += c.send
+		case engine.EffectDocument:
+			time += c.document
 		}
 	}
 	return time
@@ -251,7 +254,7 @@ func (w *world) deliver(at uint32) {
 // startContainer takes the time of a cold start, which other starts on the
 // node lengthen.
 func (w *world) startContainer(id engine.NodeID, n *node, e *engine.Effect) {
-	d := &w.trial.Profile.Container.ColdStart
+	d := &w.trial.Profile.Container.ColdStart.Distribution
 	time := w.draws.Value(d, draw.ColdStart, w.subject(&e.Subject, e.Try), e.Path)
 	time *= 1 + w.cost.slowdown*float64(n.starting)
 	n.starting++

@@ -74,6 +74,7 @@ type world struct {
 type costs struct {
 	message                      engine.Time
 	event, receive, send, probe  engine.Time
+	document                     engine.Time
 	engineFree                   bool
 	get, put, missing            engine.Time
 	revision, logging            engine.Time
@@ -134,7 +135,7 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 	w.cost = costs{
 		message: engine.Time(p.Network.Message),
 		event:   engine.Time(p.Engine.Event), receive: engine.Time(p.Engine.Receive),
-		send: engine.Time(p.Engine.Send), probe: engine.Time(p.Engine.Probe),
+		send: engine.Time(p.Engine.Send), probe: engine.Time(p.Engine.Probe), document: engine.Time(p.Engine.Document),
 		engineFree: p.Engine == (profile.Engine{}),
 		get:        engine.Time(p.Store.Get), put: engine.Time(p.Store.Put), missing: engine.Time(p.Store.Missing),
 		revision: engine.Time(p.Store.Documents.Revision), logging: engine.Time(p.Store.Documents.Log),

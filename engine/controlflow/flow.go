@@ -70,6 +70,18 @@ func (fl *Flow) Forget(w engine.WorkflowID, slot uint32) {
 	}
 }
 
+// OpenCalls is the number of calls that the node has accepted and not yet
+// answered.
+func (fl *Flow) OpenCalls() int {
+	n := 0
+	for _, states := range fl.states {
+		for i := range states {
+			n += len(states[i].calls) - len(states[i].free)
+		}
+	}
+	return n
+}
+
 func (fl *Flow) state(i engine.Invocation) *state {
 	states := fl.states[i.Workflow]
 	for int(i.Slot) >= len(states) {
@@ -278,13 +290,17 @@ func (fl *Flow) Switched(subject engine.Subject, c int32, branch int) {
 // recorded once for all its instances, unless they go different ways.
 func (fl *Flow) Ended(subject engine.Subject, c int32) {
 	w := fl.node.Workflow(subject.Invocation)
-	timed := fl.times && w.Functions[subject.Function].Kind == workflow.Task
-	if !timed || MergesOnly(w, subject.Function) {
+	if !fl.timed(w, subject.Function) || MergesOnly(w, subject.Function) {
 		fl.follow(subject, c)
 		return
 	}
 	fl.Expect(subject.Invocation, c, 1)
 	fl.node.Document(engine.DocumentTiming, subject, c, 0)
+}
+
+// timed reports whether it is recorded how long a function takes.
+func (fl *Flow) timed(w *workflow.Workflow, f workflow.FunctionID) bool {
+	return fl.times && w.Functions[f].Kind == workflow.Task
 }
 
 // follow follows the control edges out of an instance.
@@ -356,7 +372,7 @@ func (fl *Flow) gather(subject engine.Subject, c int32, ran bool) {
 		return
 	}
 	subject.Path = subject.Path.Parent()
-	if w := fl.node.Workflow(subject.Invocation); fl.times && alive && MergesOnly(w, subject.Function) {
+	if w := fl.node.Workflow(subject.Invocation); fl.timed(w, subject.Function) && alive && MergesOnly(w, subject.Function) {
 		fl.Expect(subject.Invocation, c, 1)
 		fl.node.Document(engine.DocumentTiming, subject, c, 1)
 		return

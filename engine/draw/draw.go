@@ -45,11 +45,13 @@ type Subject struct {
 
 // Uniform returns the number in (0, 1) that belongs to the subject and path.
 func (s Source) Uniform(purpose Purpose, about Subject, path workflow.Path) float64 {
-	h := s.seed ^ uint64(purpose)*0xd6e8feb86659fd93
+	h := mix(s.seed ^ uint64(purpose)*0xd6e8feb86659fd93)
 	h = mix(h ^ about.Invocation)
-	h = mix(h ^ about.Workflow<<56 ^ uint64(uint32(about.Function))<<24 ^ uint64(uint32(about.Output))<<8 ^ about.Try)
+	h = mix(h ^ about.Workflow)
+	h = mix(h ^ uint64(uint32(about.Function))<<32 ^ uint64(uint32(about.Output)))
+	h = mix(h ^ about.Try)
 	for i := range path.Depth() {
-		h = mix(h ^ uint64(path.Level(i).Index+1))
+		h = mix(h ^ (uint64(path.Level(i).Index) + 1))
 	}
 	return unit(h)
 }
@@ -57,7 +59,8 @@ func (s Source) Uniform(purpose Purpose, about Subject, path workflow.Path) floa
 // Sequence returns the i-th number in (0, 1) of a stream, for uses such as
 // arrivals that have no subject but their order.
 func (s Source) Sequence(purpose Purpose, stream, i uint64) float64 {
-	h := mix(s.seed ^ uint64(purpose)*0xd6e8feb86659fd93 ^ stream<<32)
+	h := mix(s.seed ^ uint64(purpose)*0xd6e8feb86659fd93)
+	h = mix(h ^ stream)
 	return unit(mix(h ^ i))
 }
 
@@ -83,5 +86,6 @@ func mix(x uint64) uint64 {
 	return hi ^ lo
 }
 
-// unit maps a hash to (0, 1): 53 bits, centred so that neither end occurs.
-func unit(h uint64) float64 { return (float64(h>>11) + 0.5) / (1 << 53) }
+// unit maps a hash to (0, 1): 52 bits, centred so that neither end occurs. (Of
+// 53, a half would be rounded away, and the last would be 1.)
+func unit(h uint64) float64 { return (float64(h>>12) + 0.5) / (1 << 52) }

@@ -13,6 +13,8 @@
 package mastersp
 
 import (
+	"slices"
+
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/controlflow"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -32,8 +34,15 @@ func (Scheme) New(n *engine.Node) engine.Control {
 // Participants are the master and the workers that functions of the workflow
 // are placed on.
 func (Scheme) Participants(s *engine.System, d *engine.Deployment, w engine.WorkflowID) []engine.NodeID {
-	return append([]engine.NodeID{s.Cluster.Storage}, d.PlacedOn(w)...)
+	nodes := d.PlacedOn(w)
+	if slices.Contains(nodes, s.Cluster.Storage) {
+		return nodes
+	}
+	return append([]engine.NodeID{s.Cluster.Storage}, nodes...)
 }
+
+// EvaluatesAt is the master: switches never leave it.
+func (Scheme) EvaluatesAt(c *engine.Cluster) engine.NodeID { return c.Storage }
 
 type control struct {
 	node   *engine.Node
@@ -106,6 +115,9 @@ func (c *control) Handle(e engine.Event) {
 		c.documented(e)
 	}
 }
+
+// OpenCalls counts what engine.Node.Open shows.
+func (c *control) OpenCalls() int { return c.flow.OpenCalls() }
 
 // Forget implements engine.Control.
 func (c *control) Forget(w engine.WorkflowID, slot uint32) {

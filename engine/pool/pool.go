@@ -6,6 +6,8 @@
 // for a container, and what a start costs, is not decided here.
 package pool
 
+import "math"
+
 // Rules are the same for all pools of a platform.
 type Rules struct {
 	// KeepAlive is how long an idle container is kept, in ns. 0 keeps it for
@@ -47,6 +49,16 @@ func (p *Pool) Take() (container uint32, ok bool) {
 	return container, true
 }
 
+// Count returns how many containers there are: idle ones, those being started,
+// and all, with those that are busy.
+func (p *Pool) Count() (idle, starting, all int) {
+	return len(p.idle), int(p.starting), int(p.total)
+}
+
+// Locked reports whether the pool is locked up for good (see
+// Rules.DeadlockAtCap).
+func (p *Pool) Locked() bool { return p.locked }
+
 // Idle reports whether Take would succeed.
 func (p *Pool) Idle() bool { return len(p.idle) > 0 && !p.locked }
 
@@ -61,15 +73,23 @@ func (p *Pool) Room(cap int, r *Rules) bool {
 	if p.locked {
 		return false
 	}
-	limit := int32(cap)
-	if r.CapOffByOne {
-		limit++
-	}
-	if cap == 0 || p.total < limit {
+	if int(p.total) < r.Limit(cap) {
 		return true
 	}
 	p.locked = r.DeadlockAtCap
 	return false
+}
+
+// Limit is how many containers there can be under a cap (0: no cap).
+func (r *Rules) Limit(cap int) int {
+	switch {
+	case cap == 0:
+		return math.MaxInt
+	case r.CapOffByOne:
+		return cap + 1
+	default:
+		return cap
+	}
 }
 
 // Start counts a container whose start has been asked for.

@@ -75,5 +75,8 @@ func (c *control) Handle(e engine.Event) {
 	}
 }
 
+// OpenCalls counts what engine.Node.Open shows.
+func (c *control) OpenCalls() int { return c.flow.OpenCalls() }
+
 // Forget implements engine.Control.
 func (c *control) Forget(w engine.WorkflowID, slot uint32) { c.flow.Forget(w, slot) }

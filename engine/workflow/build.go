@@ -3,6 +3,7 @@ package workflow
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -43,7 +44,7 @@ func (p Problems) Error() string {
 func New(name string, functions []Function) (*Workflow, error) {
 	b := builder{w: &Workflow{Name: name, Functions: functions}}
 	for _, step := range []func(){
-		b.checkFunctions, b.connect, b.sort, b.checkStarts, b.findScopes, b.resolveInputs,
+		b.checkFunctions, b.connect, b.sort, b.checkStarts, b.findScopes, b.checkBranches, b.resolveInputs,
 	} {
 		if step(); len(b.problems) > 0 {
 			return nil, b.problems
@@ -83,6 +84,10 @@ func (b *builder) checkFunctions() {
 		if f.Name == "" {
 			b.problem(id, "", "function %d has no name", i)
 		}
+		if f.Kind > End {
+			b.problem(id, "kind", "there is no kind %d", f.Kind)
+			continue
+		}
 		if _, twice := seen[f.Name]; twice {
 			b.problem(id, "", "there are two functions of this name")
 		}
@@ -98,14 +103,17 @@ func (b *builder) checkNumbers(id FunctionID) {
 	if err := f.Compute.Check(); err != nil {
 		b.problem(id, "compute", "%v", err)
 	}
-	if f.CPU < 0 {
-		b.problem(id, "cpu", "%v cores: it must be at least 0", f.CPU)
+	if !amount(f.CPU) {
+		b.problem(id, "cpu", "%v cores: it must be a finite number of at least 0", f.CPU)
 	}
 	if f.Memory < 0 {
 		b.problem(id, "memory", "%d bytes: it must be at least 0", f.Memory)
 	}
 	if f.MaxContainers < 0 {
 		b.problem(id, "max_containers", "%d: it must be at least 0 (0: no cap)", f.MaxContainers)
+	}
+	if p := f.Planning; p != nil && !(amount(p.Compute) && amount(p.OutputBytes) && amount(p.SplitRatio) && amount(p.MemoryUsed)) {
+		b.problem(id, "planning", "its numbers must be finite and at least 0")
 	}
 	names := map[string]bool{}
 	for _, o := range f.Outputs {
@@ -128,6 +136,9 @@ func (b *builder) checkNumbers(id FunctionID) {
 		}
 	}
 }
+
+// amount reports whether v is a finite number of at least 0.
+func amount(v float64) bool { return v >= 0 && !math.IsInf(v, 0) }
 
 func (b *builder) checkReferences(id FunctionID) {
 	f := &b.w.Functions[id]
@@ -164,6 +175,8 @@ func (b *builder) checkReferences(id FunctionID) {
 		for j, to := range branch.To {
 			if !b.known(to) {
 				b.problem(id, fmt.Sprintf("switch[%d].to[%d]", i, j), "there is no function %d", to)
+			} else if slices.Index(branch.To, to) < j {
+				b.problem(id, fmt.Sprintf("switch[%d].to[%d]", i, j), "%s is named twice", b.name(to))
 			}
 		}
 	}
@@ -174,8 +187,8 @@ func (b *builder) checkKind(id FunctionID) {
 	if f.Kind == Switch {
 		sum := 0.0
 		for i, branch := range f.Branches {
-			if branch.Probability < 0 {
-				b.problem(id, fmt.Sprintf("switch[%d].probability", i), "%v: it must be at least 0", branch.Probability)
+			if !amount(branch.Probability) {
+				b.problem(id, fmt.Sprintf("switch[%d].probability", i), "%v: it must be between 0 and 1", branch.Probability)
 			}
 			if len(branch.To) == 0 {
 				b.problem(id, fmt.Sprintf("switch[%d].to", i), "the branch leads nowhere: name a function (one of kind end, if there is nothing to do)")
@@ -185,7 +198,7 @@ func (b *builder) checkKind(id FunctionID) {
 		switch {
 		case len(f.Branches) == 0:
 			b.problem(id, "switch", "it has no branches")
-		case sum < 1-1e-9 || sum > 1+1e-9:
+		case !(math.Abs(sum-1) <= 1e-9):
 			b.problem(id, "switch", "the probabilities of the branches add up to %.6g, not to 1", sum)
 		}
 	} else if len(f.Branches) > 0 {
@@ -364,6 +377,26 @@ func (b *builder) findScopes() {
 				f.Gather = int32(len(s.Gatherers))
 				s.Gatherers = append(s.Gatherers, FunctionID(i))
 				break
+			}
+		}
+	}
+}
+
+// checkBranches finds branches that lead out of a foreach. Which merges an
+// instance of the switch has come to would differ from item to item, so a
+// function of its own, which either has an instance or is skipped, has to
+// stand between.
+func (b *builder) checkBranches() {
+	w := b.w
+	for i := range w.Functions {
+		f, id := &w.Functions[i], FunctionID(i)
+		for j, branch := range f.Branches {
+			for k, to := range branch.To {
+				if w.Functions[to].Scope != f.Scope {
+					b.problem(id, fmt.Sprintf("switch[%d].to[%d]", j, k),
+						"%s is outside the foreach over %s: let the branch lead to a function inside (of kind end, if there is nothing to do), and %s come after that",
+						b.name(to), b.list(w.Scopes[f.Scope].Over), b.name(to))
+				}
 			}
 		}
 	}

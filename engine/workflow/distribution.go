@@ -53,9 +53,10 @@ func ByItem(values ...float64) Distribution {
 // Fixed reports whether the value does not depend on chance.
 func (d Distribution) Fixed() bool { return d.Shape == ShapeConstant || d.Shape == ShapeByItem }
 
-// Quantile returns the value for the uniform number u in (0, 1). item is the
-// index in the innermost foreach, which only ShapeByItem looks at. The result
-// is never negative.
+// Quantile returns the value for the uniform number u in (0, 1); the higher u,
+// the higher the value, except where Values are not sorted. item is the index
+// in the innermost foreach, which only ShapeByItem looks at. The result is
+// never negative.
 func (d Distribution) Quantile(u float64, item uint32) float64 {
 	switch d.Shape {
 	case ShapeConstant:
@@ -63,14 +64,14 @@ func (d Distribution) Quantile(u float64, item uint32) float64 {
 	case ShapeUniform:
 		return d.A + u*(d.B-d.A)
 	case ShapeExponential:
-		return -d.A * math.Log(u)
+		return -d.A * math.Log1p(-u)
 	case ShapeNormal:
 		return max(0, d.A+d.B*normalQuantile(u))
 	case ShapeLognormal:
 		mu, sigma := d.lognormalParameters()
 		return math.Exp(mu + sigma*normalQuantile(u))
 	case ShapePareto:
-		return d.A * (d.B - 1) / d.B * math.Pow(u, -1/d.B)
+		return d.A * (d.B - 1) / d.B * math.Pow(1-u, -1/d.B)
 	case ShapeEmpirical:
 		return d.Values[min(int(u*float64(len(d.Values))), len(d.Values)-1)]
 	default: // ShapeByItem
@@ -114,6 +115,9 @@ func (d Distribution) Check() error {
 			return fmt.Errorf("%v is not a finite number of at least 0", v)
 		}
 	}
+	if int(d.Shape) >= len(shapeNames) {
+		return fmt.Errorf("there is no shape %d", d.Shape)
+	}
 	switch d.Shape {
 	case ShapeUniform:
 		if d.B < d.A {
@@ -122,6 +126,9 @@ func (d Distribution) Check() error {
 	case ShapeLognormal:
 		if d.A == 0 {
 			return fmt.Errorf("the mean of a lognormal distribution must be above 0")
+		}
+		if d.B/d.A > 1e6 {
+			return fmt.Errorf("a standard deviation of %v is more than 10⁶ times the mean %v", d.B, d.A)
 		}
 	case ShapePareto:
 		if d.B <= 1 {

@@ -74,7 +74,7 @@ func (w *Workflow) TotalBytes() Bytes {
 		f := &w.Functions[i]
 		instances := w.Instances(f.Scope)
 		for o := range f.Outputs {
-			total.Written += w.outputBytes(FunctionID(i), int32(o), instances)
+			total.Written += instances * w.outputBytes(FunctionID(i), int32(o))
 		}
 		for _, in := range f.Inputs {
 			if in.From == GlobalInput {
@@ -102,31 +102,43 @@ func (w *Workflow) Instances(s ScopeID) float64 {
 func (w *Workflow) OutputBytes(f FunctionID) float64 {
 	sum := 0.0
 	for o := range w.Functions[f].Outputs {
-		sum += w.outputBytes(f, int32(o), 1)
+		sum += w.outputBytes(f, int32(o))
 	}
 	return sum
 }
 
-func (w *Workflow) outputBytes(f FunctionID, output int32, instances float64) float64 {
+// outputBytes is the expected size of an output of one instance of f.
+func (w *Workflow) outputBytes(f FunctionID, output int32) float64 {
 	o := &w.Functions[f].Outputs[output]
 	if o.List {
-		return instances * o.Size.Total(o.Items.Mean())
+		return o.Size.Total(o.Items.Mean())
 	}
-	return o.Size.Total(instances)
+	// A size that is fixed for each item is that of the innermost foreach.
+	instances := 1.0
+	if s := w.Functions[f].Scope; s > 0 {
+		over := w.Scopes[s].Over
+		instances = w.Functions[over.Function].Outputs[over.Output].Items.Mean()
+	}
+	if instances == 0 {
+		return o.Size.Mean()
+	}
+	return o.Size.Total(instances) / instances
 }
 
 // InputBytes is the expected number of bytes that all instances of f together
 // read through one input, which is not a global one.
 func (w *Workflow) InputBytes(f FunctionID, in Input) float64 {
-	written := w.outputBytes(in.From, in.Output, w.Instances(w.Functions[in.From].Scope))
+	readers, size := w.Instances(w.Functions[f].Scope), w.outputBytes(in.From, in.Output)
 	switch in.Access {
 	case AccessGather:
-		return written
+		return size * w.Instances(w.Functions[in.From].Scope)
 	case AccessItem:
-		over := w.itemScope(f, in)
-		return written * w.Instances(w.Functions[f].Scope) / w.Instances(over)
+		if readers == 0 {
+			return 0
+		}
+		return size * readers / w.Functions[in.From].Outputs[in.Output].Items.Mean()
 	default:
-		return written * w.Instances(w.Functions[f].Scope) / w.Instances(w.Functions[in.From].Scope)
+		return size * readers
 	}
 }
 

@@ -45,14 +45,15 @@ func (p Path) Item(index, of uint32) Path {
 
 // Outer returns the path cut to its outermost depth levels.
 func (p Path) Outer(depth int) Path {
-	for int(p.depth) > depth {
+	for int(p.depth) > max(depth, 0) {
 		p.depth--
 		p.levels[p.depth] = Level{}
 	}
 	return p
 }
 
-// Parent returns the path without its innermost level.
+// Parent returns the path without its innermost level. The empty path is its
+// own parent.
 func (p Path) Parent() Path { return p.Outer(int(p.depth) - 1) }
 
 // String shows the path as "[3/8]", an index (counted from 0) and the number

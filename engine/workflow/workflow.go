@@ -15,8 +15,8 @@ const (
 	Task Kind = iota
 	// Switch is evaluated by the node that triggers it and chooses one branch.
 	Switch
-	// End is a sink that does nothing, such as the target of a branch that
-	// ends the workflow.
+	// End does nothing, such as the target of a branch that ends the workflow,
+	// or of one that has nothing to do before others go on.
 	End
 )
 

@@ -40,7 +40,7 @@ func InvocationColumns(axes []string) []string {
 // instance. instance is its index in each foreach around it, as 3/8.
 func TaskColumns(axes []string) []string {
 	return append(KeyColumns(axes),
-		"invocation", "function", "instance", "try", "node", "container", "cold", "outcome",
+		"invocation", "function", "instance", "try", "node", "container", "cold", "critical", "outcome",
 		"queued", "started", "ended", "fetch", "compute", "put")
 }
 
@@ -161,6 +161,7 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 	row = append(append(row, node...), ',')
 	row = appendInt(row, int64(t.Container))
 	row = appendBool(row, t.Cold)
+	row = appendBool(row, t.Critical)
 	row = append(append(row, t.Outcome.String()...), ',')
 	for _, at := range [...]engine.Time{t.Queued, t.Started, t.Ended, t.Fetch, t.Compute, t.Put} {
 		row = appendSeconds(row, at)

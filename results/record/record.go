@@ -88,7 +88,9 @@ type Task struct {
 	// Container is numbered by its node.
 	Container uint32
 	Cold      bool
-	Outcome   engine.Outcome
+	// Critical: it is on the chain that determined the end of the invocation.
+	Critical bool
+	Outcome  engine.Outcome
 	// Queued is when it was triggered, Started when a container took it up,
 	// Ended when it had put its outputs.
 	Queued, Started, Ended engine.Time

@@ -434,7 +434,7 @@ func (g *gallery) gantt(s *analysis.Series) (figures.Gantt, error) {
 			wait = phaseName(record.ColdStart)
 		}
 		chart.Rows = append(chart.Rows, figures.GanttRow{
-			Name: r.name, Node: r.node,
+			Name: r.name, Node: r.node, Critical: r.critical,
 			Spans: []figures.GanttSpan{
 				{Phase: wait, From: r.queued - start, To: at},
 				{Phase: phaseName(record.Fetch), From: at, To: at + r.fetch},
@@ -449,7 +449,7 @@ func (g *gallery) gantt(s *analysis.Series) (figures.Gantt, error) {
 // taskRow is a row of tasks.csv, times in seconds.
 type taskRow struct {
 	name, node                           string
-	cold                                 bool
+	cold, critical                       bool
 	queued, started, fetch, compute, put float64
 }
 
@@ -491,7 +491,7 @@ func readTasks(name string, m *rundir.Manifest, s *analysis.Series) ([]taskRow, 
 			return v
 		}
 		t := taskRow{
-			name: strings.Clone(row[at("function")]), node: strings.Clone(row[at("node")]), cold: row[at("cold")] == "1",
+			name: strings.Clone(row[at("function")]), node: strings.Clone(row[at("node")]), cold: row[at("cold")] == "1", critical: row[at("critical")] == "1",
 			queued: seconds("queued"), started: seconds("started"), fetch: seconds("fetch"), compute: seconds("compute"), put: seconds("put"),
 		}
 		if failed != nil {

@@ -25,6 +25,8 @@ type Plan struct {
 	// Until is when clients stop sending and arrivals end. A client counts it
 	// from its own start.
 	Until int64
+	// AtLeast is how many invocations each client sends, even after Until.
+	AtLeast int64
 	// Limit ends the load after so many invocations; 0 means no limit.
 	Limit int64
 	// Warmup leaves out of the statistics what was sent before this time,
@@ -147,4 +149,27 @@ func (a *Arrivals) advance() bool {
 		a.step++
 		a.ends += float64(steps[a.step%len(steps)].For)
 	}
+}
+
+// Expected is the expected number of arrivals of an open loop that is not a
+// trace, without regard to Limit.
+func (p *Plan) Expected() float64 {
+	sum, at := 0.0, 0.0
+	end := float64(p.Until)
+	for i := 0; at < end; i++ {
+		steps := p.Process.Steps
+		last := i == len(steps)-1 && !p.Process.Repeat
+		step := steps[i%len(steps)]
+		length := float64(step.For)
+		if last {
+			length = end - at
+		}
+		if i == len(steps) && p.Process.Repeat { // One period is known: the others are like it.
+			return sum * end / at
+		}
+		length = min(length, end-at)
+		sum += step.Rate * length / 1e9
+		at += length
+	}
+	return sum
 }

@@ -8,8 +8,8 @@ package profile
 import (
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/pool"
-	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios/units"
+	"github.com/flowtwin/flowtwin/scenarios/workflowfile"
 )
 
 // Profile is the constants of a platform. The zero value of each means: costs
@@ -34,10 +34,11 @@ type Profile struct {
 
 // Engine is the cost of the engine, which is a single server.
 type Engine struct {
-	Event   units.Duration `yaml:"event" doc:"Handling an event of the node itself, such as the end of a task."`
-	Receive units.Duration `yaml:"receive" doc:"Handling a message."`
-	Send    units.Duration `yaml:"send" doc:"Sending a message, for each."`
-	Probe   units.Duration `yaml:"probe" doc:"Answering a probe, in place of receive and send."`
+	Event    units.Duration `yaml:"event" doc:"Handling an event of the node itself, such as the end of a task."`
+	Receive  units.Duration `yaml:"receive" doc:"Handling a message."`
+	Send     units.Duration `yaml:"send" doc:"Sending a message, for each."`
+	Probe    units.Duration `yaml:"probe" doc:"Answering a probe, in place of receive and send."`
+	Document units.Duration `yaml:"document" doc:"Having the database perform an operation, for each: the client's part."`
 }
 
 // Network is what links and messages are like unless the cluster says.
@@ -80,7 +81,7 @@ type Memory struct {
 
 // Container is what starting and keeping containers takes.
 type Container struct {
-	ColdStart  workflow.Distribution `yaml:"cold_start" doc:"Time from the decision to start a container until it can run a function."`
+	ColdStart  workflowfile.Duration `yaml:"cold_start" doc:"Time from the decision to start a container until it can run a function."`
 	Slowdown   float64               `yaml:"slowdown" doc:"Fraction by which each other start under way on the node lengthens a start."`
 	KeepAlive  units.Duration        `yaml:"keep_alive" doc:"How long an idle container is kept (0: for ever)."`
 	CheckEvery units.Duration        `yaml:"check_every" doc:"How often idle containers are looked through (0: just in time)."`

@@ -232,12 +232,31 @@ func (d *Document) Set(path, text string) error {
 	if err != nil {
 		return err
 	}
-	root, err := d.set(d.root, steps, nil, markSet(value.root, &origin))
+	return d.replace(steps, markSet(value.root, &origin))
+}
+
+// SetValue is Set with a value from this document, such as one of those that
+// an axis goes through, or from another file. Errors found later in it are
+// reported where it stands in its file.
+func (d *Document) SetValue(path string, v Value) error {
+	steps, err := parsePath(path)
 	if err != nil {
 		return err
 	}
-	d.root = root
-	return nil
+	n := v.n
+	if v.doc.file != d.file {
+		origin := v.pos.String()
+		n = markSet(n, &origin)
+	}
+	return d.replace(steps, n)
+}
+
+func (d *Document) replace(steps []step, value *node) error {
+	root, err := d.set(d.root, steps, nil, value)
+	if err == nil {
+		d.root = root
+	}
+	return err
 }
 
 // markSet returns a copy of the tree whose nodes say how they were set.
@@ -292,14 +311,17 @@ func (d *Document) set(n *node, steps []step, at *path, value *node) (*node, err
 		result.entries = slices.Clone(n.entries)
 		i, _ := d.find(n, e.key)
 		result.entries[i].value = child
+		if child == value { // the key counts as part of what was set
+			result.entries[i].line, result.entries[i].column = value.line, value.column
+		}
 		return &result, nil
 	}
-	empty := &node{kind: Null, set: value.set}
+	empty := &node{kind: Null, set: value.set, line: value.line, column: value.column}
 	child, err := d.set(empty, steps[1:], at.child(steps[0].key), value)
 	if err != nil {
 		return nil, err
 	}
 	result.kind = Mapping
-	result.entries = append(slices.Clone(n.entries), entry{key: steps[0].key, value: child})
+	result.entries = append(slices.Clone(n.entries), entry{steps[0].key, value.line, value.column, child})
 	return &result, nil
 }

@@ -22,7 +22,7 @@ const (
 	// maxUncut bytes; if it is made of nothing but [ ] { } : , and scalars,
 	// as a long list of numbers is, maxFlow.
 	maxUncut = 64 << 10
-	maxFlow  = 16 << 20
+	maxFlow  = 4 << 20
 	// maxNulls bounds the empty values inside the brackets of one piece.
 	maxNulls = 500
 	// maxBlankLines bounds how many empty lines follow one another.

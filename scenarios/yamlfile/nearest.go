@@ -1,33 +1,46 @@
 package yamlfile
 
-import "unicode/utf8"
-
 // Nearest returns the candidate that a mistyped word most likely stands for,
 // or "" if none is close. Close means that few letters are wrong, left out,
-// added or swapped: one in a word of up to four letters, a third of a longer
-// one. Of equals, the first wins.
+// added or swapped: one in a word of up to five letters, a third of a longer
+// one, and never all. Of equals, the first wins.
 func Nearest(word string, candidates []string) string {
-	best, bestDistance := "", max(1, utf8.RuneCountInString(word)/3)+1
+	letters := []rune(word)
+	best, limit := "", min(max(1, len(letters)/3)+1, len(letters))
+	var d distance
 	for _, c := range candidates {
 		if c == word {
 			return c
 		}
-		if d := editDistance(word, c, bestDistance); d < bestDistance {
-			best, bestDistance = c, d
+		if n := d.between(letters, c, limit); n < limit {
+			best, limit = c, n
 		}
 	}
 	return best
 }
 
-// editDistance counts the letters that are wrong, left out, added or swapped
-// with their neighbour; it returns limit if there are that many or more.
-func editDistance(s, t string, limit int) int {
-	a, b := []rune(s), []rune(t)
+// distance keeps the rows that it computes with.
+type distance struct {
+	letters           []rune
+	before, last, row []int
+}
+
+// between counts the letters that are wrong, left out, added or swapped with
+// their neighbour; it returns limit if there are that many or more.
+func (d *distance) between(a []rune, word string, limit int) int {
+	d.letters = d.letters[:0]
+	for _, r := range word {
+		d.letters = append(d.letters, r)
+	}
+	b := d.letters
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
 	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
+	if len(d.row) <= len(b) {
+		d.before, d.last, d.row = make([]int, 2*len(b)+1), make([]int, 2*len(b)+1), make([]int, 2*len(b)+1)
+	}
+	before, last, row := d.before, d.last, d.row
+	for j := range len(b) + 1 {
 		last[j] = j
 	}
 	for i := 1; i <= len(a); i++ {

@@ -40,8 +40,12 @@ func Parse(file string, data []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseText(file, text, pieceSize)
+}
+
+func parseText(file, text string, pieceSize int) (*Document, error) {
 	d := &Document{file: file, root: &node{kind: Null, line: 1, column: 1}}
-	p := &fileParser{doc: d, anchors: map[string]tree{}}
+	p := &fileParser{doc: d, pieceSize: pieceSize, anchors: map[string]tree{}}
 	if root := p.document(text); root.node != nil {
 		d.root = root.node
 	}
@@ -81,9 +85,10 @@ func checkText(file string, data []byte) (string, error) {
 
 // fileParser turns the text of a file into a tree of nodes.
 type fileParser struct {
-	doc     *Document
-	anchors map[string]tree // without a node while it is read
-	aliased int             // values repeated through aliases
+	doc       *Document
+	pieceSize int
+	anchors   map[string]tree // without a node while it is read
+	aliased   int             // values repeated through aliases
 }
 
 // tree is a node with its number of values and its depth, as if aliases were
@@ -108,6 +113,10 @@ func (p *fileParser) piece(text string, line int) (result tree) {
 			result = tree{}
 		}
 	}()
+	if len(text) > maxFlow {
+		p.errorf(line, 1, "the value that starts here is longer than %d MiB", maxFlow>>20)
+		return tree{}
+	}
 	tokens := lexer.Tokenize(text)
 	if len(tokens) == 0 || !p.checkTokens(tokens, len(text), line) {
 		return tree{}
@@ -121,8 +130,8 @@ func (p *fileParser) piece(text string, line int) (result tree) {
 		switch {
 		case doc.Body == nil:
 		case result.node != nil:
-			at := doc.Body.GetToken().Position
-			p.errorf(line+at.Line-1, at.Column, "a second document starts here: a file holds one")
+			second := p.convert(doc.Body, line-1, 1)
+			p.errorf(int(second.line), int(second.column), "a second document starts here: a file holds one")
 			return result
 		default:
 			result = p.convert(doc.Body, line-1, 1)
@@ -169,9 +178,11 @@ func (p *fileParser) convert(n ast.Node, offset, depth int) tree {
 	case *ast.CommentGroupNode:
 		return tree{}
 	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 { // its own token is a colon
+			first := n.Values[0].Key.GetToken().Position
+			result.line, result.column = int32(first.Line+offset), int32(first.Column)
+		}
 		return p.mapping(n.Values, result, offset, depth)
-	case *ast.MappingValueNode:
-		return p.mapping([]*ast.MappingValueNode{n}, result, offset, depth)
 	case *ast.SequenceNode:
 		return p.sequence(n, result, offset, depth)
 	case *ast.AnchorNode:
@@ -189,10 +200,6 @@ func (p *fileParser) convert(n ast.Node, offset, depth int) tree {
 func (p *fileParser) mapping(values []*ast.MappingValueNode, result *node, offset, depth int) tree {
 	result.kind, result.text = Mapping, ""
 	total := tree{result, 1, 1}
-	if len(values) > 0 { // the token of a block mapping is its first colon
-		at := values[0].Key.GetToken().Position
-		result.line, result.column = int32(at.Line+offset), int32(at.Column)
-	}
 	for _, v := range values {
 		at := v.Key.GetToken().Position
 		e := entry{line: int32(at.Line + offset), column: int32(at.Column)}
@@ -209,7 +216,7 @@ func (p *fileParser) mapping(values []*ast.MappingValueNode, result *node, offse
 			continue
 		}
 		child := p.convert(v.Value, offset, depth+1)
-		if child.node == nil {
+		if child.node == nil || child.kind == Null { // nothing is nowhere: say where its key is
 			child = tree{&node{kind: Null, line: e.line, column: e.column}, 1, 1}
 		}
 		e.value = child.node
@@ -224,7 +231,7 @@ func (p *fileParser) sequence(n *ast.SequenceNode, result *node, offset, depth i
 	total := tree{result, 1, 1}
 	for _, v := range n.Values {
 		child := p.convert(v, offset, depth+1)
-		if child.node == nil {
+		if child.node == nil || child.kind == Null {
 			child = tree{&node{kind: Null, line: result.line, column: result.column}, 1, 1}
 		}
 		total = total.with(child)

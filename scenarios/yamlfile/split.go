@@ -42,7 +42,7 @@ func (p *fileParser) document(text string) tree {
 
 // block parses a part of the file that is one value, cutting it if it is long.
 func (p *fileParser) block(text string, line, depth int) tree {
-	if len(text) <= pieceSize {
+	if len(text) <= p.pieceSize {
 		return p.piece(text, line)
 	}
 	if depth > maxDepth {
@@ -118,10 +118,23 @@ func isItem(content string) bool {
 
 // isKey reports whether a line starts with a key and a colon.
 func isKey(content string) bool {
-	if strings.ContainsRune("&*!|>%@`{[?:,]}", rune(content[0])) || strings.HasPrefix(content, "---") {
+	switch {
+	case strings.ContainsRune("&*!|>%@`{[?:,]}", rune(content[0])) || strings.HasPrefix(content, "---"):
 		return false
+	case content[0] == '"' || content[0] == '\'':
+		for i := 1; i < len(content); i++ {
+			switch {
+			case content[i] == '\\' && content[0] == '"':
+				i++
+			case content[i] == content[0]:
+				return strings.HasPrefix(strings.TrimLeft(content[i+1:], " ")+" ", ": ")
+			}
+		}
+		return false
+	default:
+		content, _, _ = strings.Cut(content, " #")
+		return strings.Contains(content, ": ") || strings.HasSuffix(content, ":")
 	}
-	return strings.Contains(content, ": ") || strings.HasSuffix(content, ":")
 }
 
 // join parses the entries of a mapping or list, as many at a time as make a
@@ -145,7 +158,7 @@ func (p *fileParser) join(parts []part, kind Kind, depth int) tree {
 	}
 	for len(parts) > 0 {
 		n, size := 0, 0
-		for n < len(parts) && n < pieceEntries && size+len(parts[n].text) <= pieceSize {
+		for n < len(parts) && n < pieceEntries && size+len(parts[n].text) <= p.pieceSize {
 			size += len(parts[n].text)
 			n++
 		}
@@ -177,13 +190,14 @@ func (p *fileParser) long(entry part, kind Kind, depth int) tree {
 	}
 	if kind == List {
 		// Without its dash, an item is a block of its own.
-		dash := start + strings.IndexByte(head, '-')
-		value := p.block(entry.text[:dash]+" "+entry.text[dash+1:], entry.line, depth+1)
+		dash := strings.IndexByte(head, '-')
+		value := p.block(entry.text[:start+dash]+" "+entry.text[start+dash+1:], entry.line, depth+1)
 		if value.node == nil {
 			return tree{}
 		}
-		list := tree{&node{kind: List, line: value.line, column: value.column, items: []*node{value.node}}, 1, 1}
-		return list.with(value)
+		line := entry.line + strings.Count(entry.text[:start], "\n")
+		list := &node{kind: List, line: int32(line), column: int32(dash + 1), items: []*node{value.node}}
+		return tree{list, 1, 1}.with(value)
 	}
 	bare, _, _ := strings.Cut(head, " #")
 	if !strings.HasSuffix(strings.TrimRight(bare, " "), ":") {

@@ -105,6 +105,9 @@ func (v Value) Path() string { return v.at.String() }
 // on another line.
 func (v Value) Position() Position { return v.pos }
 
+// Len returns the number of items of a list or entries of a mapping, else 0.
+func (v Value) Len() int { return len(v.n.items) + len(v.n.entries) }
+
 // Items returns the items of a list.
 func (v Value) Items() []Value {
 	items := make([]Value, len(v.n.items))

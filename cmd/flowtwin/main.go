@@ -1,0 +1,67 @@
+// Command flowtwin runs serverless workflow schedulers on a simulated cluster
+// and says how they behave.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitFailed      = 1   // the run failed or a tolerance was missed
+	exitUsage       = 2   // bad input or usage
+	exitInterrupted = 130 // the partial run is readable
+)
+
+// failure is an error that is not the user's input: it exits with status 1.
+type failure struct{ error }
+
+// Unwrap returns the error itself.
+func (f failure) Unwrap() error { return f.error }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes a command line and returns the exit status.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends the program at once.
+	context.AfterFunc(ctx, stop)
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var failed failure
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "flowtwin: interrupted")
+		return exitInterrupted
+	default:
+		fmt.Fprintf(os.Stderr, "flowtwin: %v\n", err)
+		if errors.As(err, &failed) {
+			return exitFailed
+		}
+		return exitUsage
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "flowtwin",
+		Short: "How does this workflow behave under that scheduler, on this cluster, at that load?",
+		Long: "flowtwin answers that for serverless workflows from one scenario file, in a discrete-event simulator.\n" +
+			"It knows the schedulers of the FaaSFlow paper, their workflows, and what the paper published.",
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newReport(), newList())
+	return root
+}

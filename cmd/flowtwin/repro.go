@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowtwin/flowtwin/results/reference"
+	"github.com/flowtwin/flowtwin/results/repro"
+	"github.com/flowtwin/flowtwin/sim"
+)
+
+func newRepro() *cobra.Command {
+	var quick bool
+	var out string
+	var parallel int
+	c := &cobra.Command{
+		Use:   "repro PAPER [FIGURE...]",
+		Short: "Run a paper's experiments and set the results beside the published ones",
+		Long: "Run the experiments of a paper (faasflow) in the simulator, draw each figure in the paper's form with ours beside the\n" +
+			"published value, and write repro.csv and report.html.",
+		Args: someArguments("the paper: faasflow"),
+		RunE: func(c *cobra.Command, args []string) error {
+			paper := args[0]
+			if !slices.Contains(reference.Papers(), paper) {
+				return fmt.Errorf("there is no paper %q to reproduce: there is %v", paper, reference.Papers())
+			}
+			figures, err := repro.Find(paper, args[1:])
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				out = filepath.Join("out", "repro-"+paper)
+			}
+			p := newProgress("repro", false)
+			results, err := repro.Run(c.Context(), paper, figures, repro.Options{
+				Dir: out, Quick: quick, Parallel: parallel, World: sim.World{}, Backend: "sim", Serves: simulated(),
+				Progress: func(figure string, done, total int) {
+					p.what = figure
+					p.set(done, total)
+				},
+			})
+			p.end()
+			if err != nil {
+				return failure{err}
+			}
+			paths, err := repro.Write(out, paper, results, quick)
+			if err != nil {
+				return failure{err}
+			}
+			fmt.Print(repro.Summary(results))
+			for _, path := range paths {
+				fmt.Println(path)
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&quick, "quick", false, "shorter loads, for a first look")
+	c.Flags().StringVar(&out, "out", "", "directory to write to (default out/repro-PAPER)")
+	c.Flags().IntVar(&parallel, "parallel", 0, "trials to run at a time (default: one for each processor)")
+	return c
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowtwin/flowtwin/results/analysis"
+	"github.com/flowtwin/flowtwin/results/rundir"
+	"github.com/flowtwin/flowtwin/results/views"
+	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/sim"
+)
+
+// runFlags are the flags of flowtwin run.
+type runFlags struct {
+	backend  string
+	seed     uint64
+	trials   int
+	out      string
+	resume   string
+	settings []string
+	parallel int
+	json     bool
+}
+
+func newRun() *cobra.Command {
+	f := &runFlags{}
+	c := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a scenario",
+		Long: "Run a scenario: a file, or the name of one that ships with flowtwin (see flowtwin list scenarios).\n" +
+			"The results go to a run directory; an earlier run there is moved aside, to DIR~.",
+		Args: func(c *cobra.Command, args []string) error {
+			if f.resume != "" {
+				return cobra.NoArgs(c, args)
+			}
+			return oneArgument("the scenario to run")(c, args)
+		},
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
+	}
+	c.Flags().StringVar(&f.backend, "backend", "sim", "where to run: sim")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed, in place of the scenario's")
+	c.Flags().IntVar(&f.trials, "trials", 0, "number of trials, in place of the scenario's")
+	c.Flags().StringVar(&f.out, "out", "", "run directory (default out/NAME)")
+	c.Flags().StringVar(&f.resume, "resume", "", "finish the interrupted run in this directory")
+	c.Flags().StringArrayVar(&f.settings, "set", nil, "path=value to set in the scenario, such as load.rate=60/min (repeatable)")
+	c.Flags().IntVar(&f.parallel, "parallel", 0, "trials to run at a time (default: one for each processor)")
+	c.Flags().BoolVar(&f.json, "json", false, "print the results as JSON")
+	return c
+}
+
+// oneArgument demands one argument, and says what it is.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("one argument is expected: %s", what)
+		}
+		return nil
+	}
+}
+
+func (f *runFlags) run(c *cobra.Command, args []string) error {
+	if f.backend != "sim" {
+		return fmt.Errorf("there is no back end %q: there is sim", f.backend)
+	}
+	dir := f.resume
+	var execute func(rundir.Options) (*analysis.Run, error)
+	var name string
+	if f.resume != "" {
+		if f.out != "" || len(f.settings) > 0 || c.Flags().Changed("seed") || c.Flags().Changed("trials") {
+			return errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed or --trials")
+		}
+		name = filepath.Base(dir)
+		execute = func(o rundir.Options) (*analysis.Run, error) {
+			return rundir.Resume(c.Context(), dir, sim.World{}, o, reload)
+		}
+	} else {
+		plan, err := scenarios.Load(args[0], scenarios.Options{Settings: f.allSettings(c)})
+		if err != nil {
+			return err
+		}
+		if name, dir = plan.Scenario.Name, f.out; dir == "" {
+			dir = filepath.Join("out", name)
+		}
+		scenarioDir, err := filepath.Abs(filepath.Dir(args[0]))
+		if err != nil {
+			return err
+		}
+		execute = func(o rundir.Options) (*analysis.Run, error) {
+			o.Backend, o.Serves, o.Dir, o.ScenarioDir = "sim", simulated(), dir, scenarioDir
+			return rundir.Execute(c.Context(), plan, sim.World{}, o)
+		}
+	}
+	p := newProgress(name, f.json)
+	run, err := execute(rundir.Options{Parallel: f.parallel, Progress: p.set})
+	p.end()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return failure{err}
+	}
+	m, readErr := rundir.ReadManifest(dir)
+	if readErr != nil {
+		return failure{readErr}
+	}
+	if err == nil || m.Done > 0 {
+		if showErr := f.show(dir, m, run); showErr != nil {
+			return failure{showErr}
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, m.Trials*len(m.Points), dir, dir)
+	}
+	return err
+}
+
+// allSettings are those of --set and of the flags that stand for one.
+func (f *runFlags) allSettings(c *cobra.Command) []string {
+	settings := f.settings
+	if c.Flags().Changed("seed") {
+		settings = append(settings, "seed="+strconv.FormatUint(f.seed, 10))
+	}
+	if c.Flags().Changed("trials") {
+		settings = append(settings, "trials="+strconv.Itoa(f.trials))
+	}
+	return settings
+}
+
+// simulated names what serves in the simulator.
+func simulated() map[string]string {
+	return map[string]string{"store": "simulated store", "memory": "simulated node memory", "functions": "simulated containers"}
+}
+
+// reload makes the plan of a run anew.
+func reload(m *rundir.Manifest) (*scenarios.Plan, error) {
+	return scenarios.Parse(m.Scenario+".yaml", []byte(m.Source), m.Host.Directory, scenarios.Options{Settings: m.Settings})
+}
+
+// show draws the figures and prints the results.
+func (f *runFlags) show(dir string, m *rundir.Manifest, run *analysis.Run) error {
+	paths, err := drawFigures(dir, m, run)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return writeJSON(os.Stdout, views.JSON(dir, m, run, paths))
+	}
+	fmt.Printf("%s · %s · profile %s · %d points × %d trials%48s  %.1f s\n", m.Scenario, m.Backend, m.Profile, len(m.Points), m.Trials,
+		fmt.Sprintf("%d/%d", m.Done, m.Trials*len(m.Points)), m.Host.WallSeconds)
+	fmt.Print(views.Results(run))
+	fmt.Println(views.IntervalNote(run))
+	for _, line := range views.Comparisons(run) {
+		fmt.Println(line)
+	}
+	for _, path := range paths {
+		fmt.Println("figure  " + path)
+	}
+	fmt.Println("results " + dir)
+	return nil
+}
+
+// drawFigures draws the figures that a run's scenario asks for.
+func drawFigures(dir string, m *rundir.Manifest, run *analysis.Run) ([]string, error) {
+	plan, err := reload(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(run.Series) == 0 {
+		return nil, nil
+	}
+	drawn, err := views.Draw(dir, m, run, plan.Scenario.Figures)
+	if err != nil {
+		return nil, err
+	}
+	return views.Save(filepath.Join(dir, "figures"), drawn)
+}
