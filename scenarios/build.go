@@ -199,7 +199,11 @@ func (b *builder) workflowsAndLoads() {
 			continue
 		}
 		name := use.Name
-		if name == "" {
+		switch {
+		case name != "":
+		case use.Use != "" && !isFile(use.Use):
+			name = use.Use
+		default:
 			name = w.Name
 		}
 		if slices.Contains(b.names, name) {
@@ -213,8 +217,10 @@ func (b *builder) workflowsAndLoads() {
 			use.Load.Decode(&l)
 			where = path + ".load"
 		}
+		named := *w // Which others may use under another name.
+		named.Name = name
 		b.names = append(b.names, name)
-		b.parts.Workflows = append(b.parts.Workflows, w)
+		b.parts.Workflows = append(b.parts.Workflows, &named)
 		b.parts.Loads = append(b.parts.Loads, b.load(where, &l, name, clients))
 		clients += l.Clients
 	}
@@ -377,11 +383,15 @@ func (b *builder) scheduler(index int) engine.Scheduler {
 	if use.Name != "" {
 		s.Name = use.Name
 	}
-	for i, other := range b.scenario.Schedulers[:index] {
+	for i := range index {
 		if b.schedulerName(i) == s.Name {
 			use.value.Errorf("there are two schedulers called %s: give one a name of its own", s.Name)
 		}
-		_ = other
+	}
+	if use.Placement == "explicit" {
+		if _, err := s.Placement.Place(b.parts.Workflows, b.parts.Cluster.Engine().Capacity); err != nil {
+			use.value.Errorf("%v", err)
+		}
 	}
 	b.partition(index, &use, &s)
 	b.checkPartition(&use, s.Placement)

@@ -472,6 +472,10 @@ func (w *world) putItem(at uint32) {
 		t.put += w.now - t.mark
 		t.mark = w.now
 		t.output++
+		if t.done == t.work && t.output == len(w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs) {
+			w.endTask(at, engine.Completed)
+			return
+		}
 		w.stretch(at)
 		return
 	}

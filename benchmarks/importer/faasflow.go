@@ -212,6 +212,9 @@ func (im *faasflow) connect() {
 		}
 		for _, to := range im.nodes[i].next.ids {
 			inside := &im.nodes[to]
+			if inside.opener >= 0 {
+				inside.at.Errorf("%s is in the foreach of %s and in that of %s", inside.name, im.nodes[inside.opener].name, im.nodes[i].name)
+			}
 			inside.opener = i
 			inside.instances = max(1, int(inside.splitRatio+0.5))
 			if inside.splitRatio == 0 {

@@ -131,9 +131,9 @@ func divide(total float64, parts int) workflow.Distribution {
 // function makes a function of the graph.
 func (im *faasflow) function(i int) workflow.Function {
 	n := &im.nodes[i]
-	f := workflow.Function{Name: n.name, Merge: n.merge, Outputs: n.put}
+	f := workflow.Function{Name: n.name, Kind: im.kind(i), Merge: n.merge, Outputs: n.put}
 	for _, p := range n.before {
-		if !im.isSwitch(p) { // a switch names its targets itself
+		if im.kind(p) != workflow.Switch { // it names its targets itself
 			f.After = append(f.After, workflow.FunctionID(p))
 		}
 	}
@@ -149,13 +149,10 @@ func (im *faasflow) function(i int) workflow.Function {
 	} else if n.scale < 0 {
 		planning.Containers = 0
 	}
-	switch {
-	case im.isSwitch(i):
-		f.Kind = workflow.Switch
+	switch f.Kind {
+	case workflow.Switch:
 		im.branches(i, &f)
-	case n.virtual || n.name == "END":
-		f.Kind = workflow.End
-	default:
+	case workflow.Task:
 		f.Compute = workflow.Constant(math.Round(max(0, n.runtime) * 1e9))
 		f.Memory = int64(containerMemory)
 		f.MaxContainers = im.maxContainers
@@ -176,10 +173,16 @@ func (im *faasflow) function(i int) workflow.Function {
 			f.Outputs = nil
 		}
 	}
-	if n.instances > 1 { // the partitioner is told totals
-		for _, d := range n.outputs {
-			planning.OutputBytes += math.Round(d.size)
-		}
+	// The partitioner is told totals, lists of keys included.
+	said, put := 0.0, 0.0
+	for _, d := range n.outputs {
+		said += math.Round(d.size)
+	}
+	for _, o := range n.put {
+		put += o.Size.Total(max(1, o.Items.Mean()))
+	}
+	if said != put || n.instances > 1 {
+		planning.OutputBytes = said
 	}
 	if planning != (workflow.Planning{}) {
 		f.Planning = &planning
@@ -188,10 +191,17 @@ func (im *faasflow) function(i int) workflow.Function {
 	return f
 }
 
-// isSwitch reports whether a node is a switch. The artefact evaluates the
-// conditions of virtual nodes only.
-func (im *faasflow) isSwitch(i int) bool {
-	return im.nodes[i].virtual && im.nodes[i].next.kind == "switch"
+// kind tells what a node is. The artefact evaluates the conditions of virtual
+// nodes only; a virtual node without any does nothing.
+func (im *faasflow) kind(i int) workflow.Kind {
+	switch n := &im.nodes[i]; {
+	case n.virtual && n.next.kind == "switch":
+		return workflow.Switch
+	case n.virtual || n.name == "END":
+		return workflow.End
+	default:
+		return workflow.Task
+	}
 }
 
 // inputs resolves what a function reads, functions' data first.
@@ -226,7 +236,7 @@ func (im *faasflow) produced(i int, in *datum) (workflow.Input, bool) {
 		}
 		from := &im.nodes[p]
 		o, put := from.index[key]
-		if !put || im.isSwitch(p) || from.virtual {
+		if !put || im.kind(p) != workflow.Task {
 			return workflow.Input{}, false // nothing that is ever stored
 		}
 		d := from.outputs[slices.IndexFunc(from.outputs, func(d datum) bool { return d.key == key })]
@@ -266,7 +276,7 @@ func (im *faasflow) branches(i int, f *workflow.Function) {
 			}
 			read[key] = true
 			if p, ok := im.upstream(i, key); ok {
-				if o, put := im.nodes[p].index[key]; put && !im.nodes[p].virtual {
+				if o, put := im.nodes[p].index[key]; put && im.kind(p) == workflow.Task {
 					f.Inputs = append(f.Inputs, workflow.Input{From: workflow.FunctionID(p), Output: o})
 				}
 			}
@@ -298,7 +308,7 @@ func (im *faasflow) summarise() {
 	for i := range im.nodes {
 		n := &im.nodes[i]
 		switch {
-		case n.virtual || n.name == "END":
+		case im.kind(i) != workflow.Task:
 		case generated.MatchString(n.name):
 			sleeping++
 		default:

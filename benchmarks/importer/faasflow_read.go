@@ -101,7 +101,7 @@ func (im *faasflow) readFunction(v yamlfile.Value) {
 		case "source":
 			n.virtual = n.virtual || e.Value.Text() == "VIRTUAL"
 		case "runtime":
-			im.amount(e, &n.runtime, 1e9)
+			im.amount(e, &n.runtime, 36e6) // 10 000 h
 		case "scale":
 			scale := float64(n.scale)
 			im.amount(e, &scale, 1e6)
@@ -157,7 +157,7 @@ func (im *faasflow) datum(e yamlfile.Entry) datum {
 			d.kind = strings.ToLower(f.Value.Text())
 		case "size":
 			before := len(im.notes)
-			im.amount(f, &d.size, 1<<50)
+			im.amount(f, &d.size, 1e15)
 			d.hasSize = len(im.notes) == before && f.Value.Kind() == yamlfile.Scalar
 		case "value":
 			if p, ok := f.Value.Get("parameter"); ok && p.Text() != "" {

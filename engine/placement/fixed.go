@@ -54,6 +54,7 @@ func placeEach(workflows []*workflow.Workflow, workers []Worker, worker func(w *
 		for f := range w.Functions {
 			p.Worker[i][f] = worker(w, f)
 		}
+		p.groupByWorker(i)
 		p.Cost.FunctionVisits += int64(len(w.Functions))
 	}
 	return p, nil
@@ -86,7 +87,7 @@ func (e Explicit) Place(workflows []*workflow.Workflow, workers []Worker) (Place
 			case !known:
 				problem("function %s of workflow %s is not in the placement table", name, w.Name)
 			case worker < 0 || worker >= len(workers):
-				problem("function %s of workflow %s is on worker %d: workers are numbered 0 to %d", name, w.Name, worker, len(workers)-1)
+				problem("function %s of workflow %s is on worker-%d: there are worker-1 to worker-%d", name, w.Name, worker+1, len(workers))
 			default:
 				p.Worker[i][f] = int32(worker)
 			}
@@ -95,6 +96,7 @@ func (e Explicit) Place(workflows []*workflow.Workflow, workers []Worker) (Place
 		for _, name := range slices.Sorted(maps.Keys(unused)) {
 			problem("the placement table names function %s, which workflow %s does not have", name, w.Name)
 		}
+		p.groupByWorker(i)
 		p.Cost.FunctionVisits += int64(len(w.Functions))
 	}
 	if len(problems) > 0 {

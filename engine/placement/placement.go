@@ -28,7 +28,7 @@ type Placement struct {
 	Worker [][]int32
 	// Group holds, for each workflow and function, the number of its group.
 	// Functions of one workflow with equal numbers are in one group. Placers
-	// without groups make every function a group of its own.
+	// that know no groups put the functions on one worker into one.
 	Group [][]int32
 	Cost  Cost
 }
@@ -77,6 +77,12 @@ func newPlacement(workflows []*workflow.Workflow) Placement {
 		}
 	}
 	return p
+}
+
+// groupByWorker makes the functions on each worker a group: what a placer that
+// knows no groups comes to.
+func (p *Placement) groupByWorker(workflow int) {
+	copy(p.Group[workflow], p.Worker[workflow])
 }
 
 // checkWorkers says what makes any placement impossible.

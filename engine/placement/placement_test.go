@@ -46,8 +46,8 @@ func TestSpreadTakesWorkersInTurn(t *testing.T) {
 	if want := [][]int32{{0, 1, 2, 0}, {0, 1, 2, 0}}; !reflect.DeepEqual(p.Worker, want) {
 		t.Errorf("workers %v, want %v", p.Worker, want)
 	}
-	if want := [][]int32{{0, 1, 2, 3}, {0, 1, 2, 3}}; !reflect.DeepEqual(p.Group, want) {
-		t.Errorf("groups %v, want each function on its own", p.Group)
+	if !reflect.DeepEqual(p.Group, p.Worker) {
+		t.Errorf("groups %v, want a group for each worker", p.Group)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestExplicitFollowsItsTable(t *testing.T) {
 		{"functions missing", Explicit{"test": {}}, nil,
 			"function a of workflow test is not in the placement table\nfunction b of workflow test is not in the placement table"},
 		{"out of range", Explicit{"test": {"a": 2, "b": -1}}, nil,
-			"function a of workflow test is on worker 2: workers are numbered 0 to 1\nfunction b of workflow test is on worker -1: workers are numbered 0 to 1"},
+			"function a of workflow test is on worker-3: there are worker-1 to worker-2\nfunction b of workflow test is on worker-0: there are worker-1 to worker-2"},
 		{"unknown function", Explicit{"test": {"a": 0, "b": 0, "z": 0, "c": 0}}, nil,
 			"the placement table names function c, which workflow test does not have\nthe placement table names function z, which workflow test does not have"},
 	} {

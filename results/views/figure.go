@@ -102,7 +102,7 @@ type group struct {
 }
 
 func (g *gallery) arrange() {
-	several := severalWorkflows(g.run)
+	several := severalWorkflows(g.run) && !namedByAxis(g.run)
 	at := map[string]int{}
 	for _, s := range g.run.Series {
 		if !slices.Contains(g.schedulers, s.Scheduler) {
@@ -117,13 +117,8 @@ func (g *gallery) arrange() {
 			if several || len(s.Values) == 0 {
 				parts = append(parts, shortName(s.Workflow))
 			}
-			for v, value := range s.Values {
-				// An axis of workflows names them already.
-				if value != s.Workflow || !several {
-					parts = append(parts, shortName(value))
-				} else if v == 0 && len(parts) == 0 {
-					parts = append(parts, shortName(value))
-				}
+			for _, value := range s.Values {
+				parts = append(parts, shortName(value))
 			}
 			g.groups = append(g.groups, group{
 				name: strings.Join(parts, " "), workflow: s.Workflow, values: s.Values, series: map[string]*analysis.Series{},
@@ -244,7 +239,7 @@ func (g *gallery) along(m metrics.Metric, use scenarios.FigureUse) (figures.Figu
 	lines := map[string]*figures.Lines{}
 	for _, group := range g.groups {
 		rest := slices.Delete(slices.Clone(group.values), axis, axis+1)
-		if severalWorkflows(g.run) {
+		if severalWorkflows(g.run) && !namedByAxis(g.run) {
 			rest = append([]string{shortName(group.workflow)}, rest...)
 		}
 		key := strings.Join(rest, " ")

@@ -5,6 +5,7 @@ package views
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -61,7 +62,7 @@ func (t Table) String() string {
 // Results is the table that a run ends with: a row for each point and
 // workflow.
 func Results(run *analysis.Run) Table {
-	several := severalWorkflows(run)
+	several := severalWorkflows(run) && !namedByAxis(run)
 	t := Table{Columns: []Column{{Name: "scheduler"}}}
 	if several {
 		t.Columns = append(t.Columns, Column{Name: "workflow"})
@@ -103,6 +104,17 @@ func total(s *analysis.Series, metric string) float64 {
 	return s.Mean(metric) * float64(s.Trials)
 }
 
+// namedByAxis reports whether the values of an axis name the workflow of every
+// series.
+func namedByAxis(run *analysis.Run) bool {
+	for _, s := range run.Series {
+		if !slices.Contains(s.Values, s.Workflow) {
+			return false
+		}
+	}
+	return true
+}
+
 func severalWorkflows(run *analysis.Run) bool {
 	for _, s := range run.Series {
 		if s.Workflow != run.Series[0].Workflow {
@@ -114,16 +126,19 @@ func severalWorkflows(run *analysis.Run) bool {
 
 // Comparisons says how schedulers compare, in a line for each pair.
 func Comparisons(run *analysis.Run) []string {
-	several := severalWorkflows(run)
+	several := severalWorkflows(run) && !namedByAxis(run)
 	var lines []string
 	for _, s := range run.Series {
 		for _, v := range s.Versus {
 			if math.IsNaN(v.Ratio) {
 				continue
 			}
-			where := s.Values
+			var where []string
 			if several {
-				where = append([]string{s.Workflow}, where...)
+				where = append(where, shortName(s.Workflow))
+			}
+			for _, value := range s.Values {
+				where = append(where, shortName(value))
 			}
 			line := compared(s.Scheduler, v)
 			if len(where) > 0 {

@@ -87,7 +87,7 @@ func (out *writer) file(options Options) {
 
 // findDefaults finds what most functions have in common.
 func (out *writer) findDefaults() {
-	var compute, cpu, memory, maxContainers, planCompute, outputBytes, splitRatio, memoryUsed, containers tally
+	var compute, cpu, memory, maxContainers, memoryUsed, containers tally
 	noContainers := 0
 	for i := range out.w.Functions {
 		f := &out.w.Functions[i]
@@ -101,9 +101,6 @@ func (out *writer) findDefaults() {
 		if f.Planning != nil {
 			p = *f.Planning
 		}
-		planCompute.add(formatNumber(p.Compute))
-		outputBytes.add(formatNumber(p.OutputBytes))
-		splitRatio.add(formatNumber(p.SplitRatio))
 		memoryUsed.add(formatNumber(p.MemoryUsed))
 		if containers.add(strconv.Itoa(max(-1, p.Containers))); p.Containers == 0 {
 			noContainers++
@@ -116,9 +113,6 @@ func (out *writer) findDefaults() {
 		maxContainers: maxContainers.most("0"),
 	}
 	p := &out.defaults.planning
-	p.Compute, _ = strconv.ParseFloat(planCompute.most("0"), 64)
-	p.OutputBytes, _ = strconv.ParseFloat(outputBytes.most("0"), 64)
-	p.SplitRatio, _ = strconv.ParseFloat(splitRatio.most("0"), 64)
 	p.MemoryUsed, _ = strconv.ParseFloat(memoryUsed.most("0"), 64)
 	if noContainers == 0 { // a function could not take back a default
 		p.Containers, _ = strconv.Atoi(containers.most("0"))
@@ -129,27 +123,27 @@ func (out *writer) findDefaults() {
 type tally struct {
 	texts []string
 	times map[string]int
+	total int
 }
 
 func (t *tally) add(text string) {
 	if t.times == nil {
 		t.times = map[string]int{}
 	}
+	t.total++
 	if t.times[text]++; t.times[text] == 1 {
 		t.texts = append(t.texts, text)
 	}
 }
 
-// most returns the most frequent text if it occurs at least twice; of equals,
-// the first.
+// most returns the text that is more frequent than all others together.
 func (t *tally) most(otherwise string) string {
-	best, times := otherwise, max(1, t.times[otherwise])
 	for _, text := range t.texts {
-		if t.times[text] > times {
-			best, times = text, t.times[text]
+		if t.times[text] > 1 && 2*t.times[text] > t.total {
+			return text
 		}
 	}
-	return best
+	return otherwise
 }
 
 func (out *writer) writeDefaults() {
@@ -331,10 +325,18 @@ func (out *writer) ref(o workflow.OutputRef) string {
 	return scalar(f.Name + "." + f.Outputs[o.Output].Name)
 }
 
-// wrappedList writes a list in brackets, in several lines if it is long. The
+// wrappedList writes a list in brackets, in several lines if it is long; if it
+// is huge, each item gets a line, so that it can be read piece by piece. The
 // first line is not indented.
 func wrappedList(indent, name string, items []string) string {
 	var text strings.Builder
+	if len(items) > 1000 {
+		text.WriteString(name + ":")
+		for _, item := range items {
+			text.WriteString("\n" + indent + "- " + item)
+		}
+		return text.String()
+	}
 	text.WriteString(name + ": [")
 	column := len(indent) + text.Len()
 	for i, item := range items {
