@@ -104,9 +104,9 @@ func (w *world) build(mesh bool) {
 	w.marked[onMemory] = make([]bool, len(w.nodes))
 }
 
-// boundless is the bandwidth, in bytes per ns, of what has no limit: finite, so
-// that clocks stay numbers.
-const boundless = 1e9
+// boundless is the bandwidth, in bytes per ns, of what has no limit: so much
+// that a transfer takes no time, but finite, so that clocks stay numbers.
+const boundless = 1e21
 
 // perNanosecond converts a bandwidth to bytes per ns.
 func perNanosecond(b units.Bandwidth) float64 {
