@@ -1,14 +1,17 @@
 package benchmarks_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/flowtwin/flowtwin/benchmarks"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/scenarios/workflowfile"
+	"github.com/goccy/go-yaml"
 )
 
 func lookup(t testing.TB, name string) *workflow.Workflow {
@@ -208,6 +211,40 @@ func TestEveryFileSaysWhereItsNumbersComeFrom(t *testing.T) {
 	}
 }
 
+func TestTheBuiltInWorkflowsReadBackAsTheyAreWritten(t *testing.T) {
+	for _, name := range benchmarks.Names() {
+		w := lookup(t, name)
+		var text bytes.Buffer
+		if err := workflowfile.Write(&text, w, workflowfile.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := workflowfile.Parse(name, text.Bytes())
+		if err != nil || !reflect.DeepEqual(w, again) {
+			t.Errorf("%s: %v\n%s", name, err, text.String())
+		}
+	}
+}
+
+func TestTheBuiltInFilesFollowTheSchema(t *testing.T) {
+	schema, err := workflowfile.Schema().Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range benchmarks.Names() {
+		source, err := benchmarks.Source(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file any
+		if err := yaml.Unmarshal(source, &file); err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(file); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // stageEdges counts the control edges between stages, and the functions of
 // each stage.
 func stageEdges(w *workflow.Workflow) map[string]int {
@@ -304,19 +341,17 @@ func TestSizesOutOfRangeAreRefused(t *testing.T) {
 	}
 }
 
-func TestAMillionFunctionsAreMadeInAboutASecond(t *testing.T) {
+// How fast they are made, BenchmarkGenerate measures.
+func TestAWorkflowMayHaveAMillionFunctions(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it makes four workflows of a million functions")
+		t.Skip("it takes a second, or ten with the race detector")
 	}
-	for _, name := range benchmarks.Generated() {
-		start := time.Now()
-		w, err := benchmarks.Generate(name, benchmarks.MaxFunctions)
-		if err != nil || len(w.Functions) != benchmarks.MaxFunctions {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if d := time.Since(start); d > 10*time.Second { // generous: the machine may be busy
-			t.Errorf("%s took %v", name, d)
-		}
+	w, err := benchmarks.Generate("genome", benchmarks.MaxFunctions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := w.Functions[len(w.Functions)-1].Name; len(w.Functions) != 1_000_000 || last != "frequency_01000000" {
+		t.Errorf("%d functions, the last is %s", len(w.Functions), last)
 	}
 }
 

@@ -26,13 +26,16 @@
 //  3. Apply effects in the order of the list, then Reset it. An effect is
 //     valid until then: copy what is needed longer. Never call Step of the
 //     same node while applying.
-//  4. Deliver messages between two nodes in the order they were sent, or not
-//     at all.
+//  4. Deliver messages between two nodes in the order they were sent, also
+//     those that a node sends itself. A message may come late, and may be
+//     lost if both machines, as far as they are alive, are told that the other
+//     was out of reach (12).
 //  5. For EffectAdmit, remember which arrival the Invocation stands for.
 //     Its slot will be used again under a higher generation, so check that
 //     too before charging anything to it.
 //  6. For EffectStart, report EventContainerUp or EventContainerFailed once.
-//     If the container dies later, report EventContainerLost once.
+//     If the container dies, report EventContainerLost once, and no more of
+//     what runs in it.
 //  7. For EffectRun, fetch the inputs from the plan's sources, all in
 //     parallel; run the function; put each output when it is posted, into the
 //     store and then the memory, as the plan's target says, one after the
@@ -51,8 +54,11 @@
 //     long enough.
 //  12. Report EventPeerLost to every node when a machine has been out of its
 //     reach for the agreed time, and EventPeerBack when it can be reached
-//     again. A machine that comes back without its memory begins with a new
-//     Node; its loss must have been reported before its return.
+//     again. A machine that comes back without its memory begins with
+//     RestartNode; its loss is reported before its return. What was meant for
+//     the old node alone (of its containers, timers, switches and documents,
+//     and what it sent itself) is void; messages of others may still come.
+//     The gateway and the storage node are not supposed to be lost.
 //  13. Reports about a container or an invocation that is no more are counted
 //     as stale and dropped, so late ones need no special care.
 //
@@ -68,4 +74,12 @@
 // times. When a node is lost, or data that were there, the gateway begins
 // another attempt over the nodes that are left, up to Rules.Attempts in all.
 // So functions run at least once, and an invocation ends exactly once.
+//
+// # Who counts as lost
+//
+// A worker is lost as soon as the gateway, or anyone who is not lost, is
+// without it; it is taken back when nobody is. Each change is a deployment,
+// numbered by its epoch and announced to all who are not lost; an attempt
+// belongs to the deployment that it began under. Who is taken back is told to
+// drop all attempts from before that, and takes part in none of them again.
 package engine

@@ -38,9 +38,11 @@ func drawLosses(t *rapid.T, d *enginetest.Driver, dice *enginetest.Dice, most in
 }
 
 // drawCuts cuts machines off from each other, but never the gateway from the
-// store, nor the gateway from a worker for ever.
-func drawCuts(t *rapid.T, d *enginetest.Driver) {
+// store, nor the gateway from a worker for ever. It reports whether all of
+// them can be reached again in the end.
+func drawCuts(t *rapid.T, d *enginetest.Driver) (heal bool) {
 	c := &d.System.Cluster
+	heal = true
 	for range drawInt(t, "cuts", 0, 4) {
 		a := c.Workers[drawInt(t, "worker", 0, len(c.Workers)-1)]
 		b := rapid.SampledFrom(append([]engine.NodeID{c.Gateway, c.Storage}, c.Workers...)).Draw(t, "peer")
@@ -49,7 +51,9 @@ func drawCuts(t *rapid.T, d *enginetest.Driver) {
 			continue
 		}
 		d.Cut(engine.Time(drawInt(t, "cut at", 0, 150))*ms, a, b, engine.Time(length)*ms)
+		heal = heal && length > 0
 	}
+	return heal
 }
 
 // failures lets a number of things go wrong, as soon as the dice say so.
@@ -84,6 +88,9 @@ func checkEnds(t *rapid.T, d *enginetest.Driver, all map[int64]engine.WorkflowID
 		t.Error(err)
 	}
 	for _, e := range d.Ended {
+		if e.Attempts > d.System.Rules.Attempts {
+			t.Errorf("invocation %d was begun %d times", e.Number, e.Attempts)
+		}
 		completed := map[enginetest.Instance]int{}
 		for _, r := range d.Runs {
 			if r.Number == e.Number && int(r.Attempt) == e.Attempts-1 && r.End > 0 && r.Outcome == engine.Completed {
@@ -141,16 +148,33 @@ func TestEveryInvocationEndsOnce(t *testing.T) {
 		d, dice := newDriver(t, s, drawCluster(t, true), workflows, rules)
 		drawKills(t, d, 3)
 		drawLosses(t, d, dice, 4)
-		drawCuts(t, d)
+		heal := drawCuts(t, d)
 		failures(d, dice, drawInt(t, "failed starts", 0, 10), drawInt(t, "failed tasks", 0, 10), drawInt(t, "data lost", 0, 5))
 		d.ReportLate, d.Detect = drawBool(t, "report late"), engine.Time(drawInt(t, "detect", 1, 10))*ms
 		if drawBool(t, "lose in flight") {
 			d.LoseInFlight = func() bool { return dice.Roll(2) == 0 }
+		}
+		if drawBool(t, "slow messages") {
+			fast := d.MessageTime
+			d.MessageTime = func(e *engine.Effect) engine.Time { return 10 * fast(e) }
 		}
 		all := arrivals(t, d)
 		if err := d.Run(manySteps); err != nil {
 			t.Fatal(err)
 		}
 		checkEnds(t, d, all)
+		if !heal || rules.Pool.DeadlockAtCap {
+			return
+		}
+		// When all is well again, nothing is amiss.
+		failures(d, dice, 0, 0, 0)
+		d.System.Rules.Timeout = 0
+		d.Arrive(d.Now, 0)
+		if err := d.Run(manySteps); err != nil {
+			t.Fatal(err)
+		}
+		if last := d.Ended[len(d.Ended)-1]; len(d.Ended) != len(all)+1 || last.Outcome != engine.Completed {
+			t.Errorf("an invocation after all failures has come to %+v", last)
+		}
 	})
 }

@@ -233,7 +233,7 @@ func (n *Node) redeploy() {
 	n.deployments = append(n.deployments, nil)
 	d, err := n.system.deploy(g.lost)
 	if err != nil {
-		return // No worker is left, or too few.
+		return // No worker is left.
 	}
 	n.deployments[g.epoch] = d
 	for to := range NodeID(n.system.Cluster.Nodes()) {

@@ -99,8 +99,10 @@ func NewSystem(workflows []*workflow.Workflow, c Cluster, s Scheduler, r Rules) 
 	for _, w := range workflows {
 		system.Layouts = append(system.Layouts, joins.NewLayout(w))
 	}
-	_, err := system.deploy(nil)
-	return system, err
+	if _, err := system.deploy(nil); err != nil {
+		return nil, err
+	}
+	return system, nil
 }
 
 // Deployment is the placement of all workflows over the workers that are not
@@ -143,8 +145,11 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 	if err == nil {
 		err = s.checkPlacement(&p, len(alive))
 	}
-	if err != nil {
+	switch {
+	case err != nil && len(lost) == 0:
 		return nil, fmt.Errorf("placing functions on %d workers: %w", len(alive), err)
+	case err != nil:
+		p = s.displace(alive)
 	}
 	d := &Deployment{Placement: p, lost: slices.Clone(lost), workers: alive}
 	for i, w := range s.Workflows {
@@ -164,6 +169,31 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 		d.participants = append(d.participants, s.Scheduler.Control.Participants(s, d, WorkflowID(i)))
 	}
 	return d, nil
+}
+
+// displace keeps the placement over all workers, and moves what is on one that
+// is lost to the next that is not. It is for placers that cannot do with fewer
+// workers, such as a table.
+func (s *System) displace(alive []NodeID) placement.Placement {
+	all := s.deployments[0].Placement
+	instead := make([]int32, len(s.Cluster.Workers))
+	for i := range s.Cluster.Workers {
+		for at := i; ; at = (at + 1) % len(s.Cluster.Workers) {
+			if k := slices.Index(alive, s.Cluster.Workers[at]); k >= 0 {
+				instead[i] = int32(k)
+				break
+			}
+		}
+	}
+	p := placement.Placement{Group: all.Group}
+	for _, before := range all.Worker {
+		after := make([]int32, len(before))
+		for f := range before {
+			after[f] = instead[before[f]]
+		}
+		p.Worker = append(p.Worker, after)
+	}
+	return p
 }
 
 // checkPlacement makes sure that a placer has decided on everything.

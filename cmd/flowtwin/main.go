@@ -62,6 +62,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newReport(), newList())
+	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newReport(), newImport(), newList())
 	return root
 }

@@ -42,7 +42,7 @@ func (p Problems) Error() string {
 // returns the workflow. It takes over the slice and fills in the fields that
 // say "set by New". The error is of type Problems.
 func New(name string, functions []Function) (*Workflow, error) {
-	b := builder{w: &Workflow{Name: name, Functions: functions}}
+	b := builder{w: &Workflow{Name: name, Functions: functions}, namedBy: make([]FunctionID, len(functions))}
 	for _, step := range []func(){
 		b.checkFunctions, b.connect, b.sort, b.checkStarts, b.findScopes, b.checkBranches, b.resolveInputs,
 	} {
@@ -57,6 +57,9 @@ func New(name string, functions []Function) (*Workflow, error) {
 type builder struct {
 	w        *Workflow
 	problems Problems
+	// namedBy holds, for each function, the one whose After named it last,
+	// plus 1.
+	namedBy []FunctionID
 }
 
 func (b *builder) problem(f FunctionID, field, format string, args ...any) {
@@ -66,6 +69,9 @@ func (b *builder) problem(f FunctionID, field, format string, args ...any) {
 	}
 	b.problems = append(b.problems, p)
 }
+
+// item names an item of a list in a function's description.
+func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 
 func (b *builder) name(f FunctionID) string { return b.w.Functions[f].Name }
 
@@ -115,24 +121,22 @@ func (b *builder) checkNumbers(id FunctionID) {
 	if p := f.Planning; p != nil && !(amount(p.Compute) && amount(p.OutputBytes) && amount(p.SplitRatio) && amount(p.MemoryUsed)) {
 		b.problem(id, "planning", "its numbers must be finite and at least 0")
 	}
-	names := map[string]bool{}
-	for _, o := range f.Outputs {
-		field := "outputs." + o.Name
+	for i := range f.Outputs {
+		o := &f.Outputs[i]
 		if o.Name == "" {
 			b.problem(id, "outputs", "an output has no name")
 		}
-		if names[o.Name] {
-			b.problem(id, field, "there are two outputs of this name")
+		if slices.ContainsFunc(f.Outputs[:i], func(other Output) bool { return other.Name == o.Name }) {
+			b.problem(id, "outputs."+o.Name, "there are two outputs of this name")
 		}
-		names[o.Name] = true
 		if err := o.Size.Check(); err != nil {
-			b.problem(id, field+".size", "%v", err)
+			b.problem(id, "outputs."+o.Name+".size", "%v", err)
 		}
 		if err := o.Items.Check(); err != nil {
-			b.problem(id, field+".items", "%v", err)
+			b.problem(id, "outputs."+o.Name+".items", "%v", err)
 		}
 		if !(o.PostedAt >= 0 && o.PostedAt <= 1) {
-			b.problem(id, field+".posted_at", "%v is not a fraction between 0 and 1", o.PostedAt)
+			b.problem(id, "outputs."+o.Name+".posted_at", "%v is not a fraction between 0 and 1", o.PostedAt)
 		}
 	}
 }
@@ -144,20 +148,21 @@ func (b *builder) checkReferences(id FunctionID) {
 	f := &b.w.Functions[id]
 	for i, p := range f.After {
 		if !b.known(p) {
-			b.problem(id, fmt.Sprintf("after[%d]", i), "there is no function %d", p)
-		} else if slices.Index(f.After, p) < i {
-			b.problem(id, fmt.Sprintf("after[%d]", i), "%s is named twice", b.name(p))
+			b.problem(id, item("after", i), "there is no function %d", p)
+		} else if b.namedBy[p] == id+1 {
+			b.problem(id, item("after", i), "%s is named twice", b.name(p))
+		} else {
+			b.namedBy[p] = id + 1
 		}
 	}
 	for i, in := range f.Inputs {
-		field := fmt.Sprintf("inputs[%d]", i)
 		switch {
 		case in.From == GlobalInput:
 			if in.Size < 0 {
-				b.problem(id, field, "%d bytes: it must be at least 0", in.Size)
+				b.problem(id, item("inputs", i), "%d bytes: it must be at least 0", in.Size)
 			}
 		case !b.known(in.From) || in.Output < 0 || int(in.Output) >= len(b.w.Functions[in.From].Outputs):
-			b.problem(id, field, "there is no output %d of function %d", in.Output, in.From)
+			b.problem(id, item("inputs", i), "there is no output %d of function %d", in.Output, in.From)
 		}
 	}
 	if over := f.Foreach; over != nil {
@@ -503,21 +508,20 @@ func (b *builder) resolveInputs() {
 			if in.From == GlobalInput {
 				continue
 			}
-			field := fmt.Sprintf("inputs[%d]", j)
 			from := &w.Functions[in.From]
 			switch {
 			case b.encloses(from.Scope, f.Scope):
 				in.Access = b.accessOuter(f, in)
 			case w.Scopes[from.Scope].Parent == f.Scope:
 				if in.Access = AccessGather; from.Outputs[in.Output].List {
-					b.problem(id, field, "it would read all lists of all instances of %s: let a function in the foreach read the list first", from.Name)
+					b.problem(id, item("inputs", j), "it would read all lists of all instances of %s: let a function in the foreach read the list first", from.Name)
 				}
 			default:
-				b.problem(id, field, "%s is in another foreach region: hand the data on through a merge", from.Name)
+				b.problem(id, item("inputs", j), "%s is in another foreach region: hand the data on through a merge", from.Name)
 				continue
 			}
 			if !b.precedes(in.From, id) {
-				b.problem(id, field, "%s has not surely ended when this function is triggered: add it to after", from.Name)
+				b.problem(id, item("inputs", j), "%s has not surely ended when this function is triggered: add it to after", from.Name)
 			}
 		}
 	}

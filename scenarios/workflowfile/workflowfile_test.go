@@ -179,6 +179,27 @@ functions:
 	}
 }
 
+func TestHugeListsAreWrittenSoThatTheyCanBeReadInPieces(t *testing.T) {
+	functions := make([]workflow.Function, 3001)
+	join := &functions[3000]
+	for i := range 3000 {
+		functions[i] = workflow.Function{Name: fmt.Sprint("f", i), Outputs: []workflow.Output{{Name: "x", Size: workflow.Constant(1), PostedAt: 1}}}
+		join.Inputs = append(join.Inputs, workflow.Input{From: workflow.FunctionID(i)})
+	}
+	join.Name = "join"
+	w, err := workflow.New("wide", functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := write(t, w)
+	if !strings.Contains(text, "    inputs:\n    - f0.x\n    - f1.x\n") {
+		t.Errorf("the list ends as %q", text[len(text)-100:])
+	}
+	if again := parse(t, text); !reflect.DeepEqual(w, again) {
+		t.Error("it reads back differently")
+	}
+}
+
 func TestFunctionsThatSayNothingGetTheBuiltInDefaults(t *testing.T) {
 	w := parse(t, "name: x\nfunctions: {a: , b: {after: [a]}}\n")
 	if f := w.Functions[0]; f.CPU != 1 || f.Memory != 256<<20 || f.MaxContainers != 0 || f.Compute.Mean() != 0 || f.Planning != nil {

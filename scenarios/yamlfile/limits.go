@@ -6,8 +6,8 @@ package yamlfile
 // of a block mapping, in the number of empty values, and more.
 const (
 	// maxFile bounds the size of a file in bytes; a workflow of a million
-	// functions takes about half of it.
-	maxFile = 256 << 20
+	// functions takes 110 to 270 MiB.
+	maxFile = 512 << 20
 	// maxDepth is how deep mappings and lists may nest.
 	maxDepth = 64
 	// maxErrors is how many errors are collected.

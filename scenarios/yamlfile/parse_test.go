@@ -200,6 +200,19 @@ func TestAFileOfManyFunctionsIsReadInLinearTime(t *testing.T) {
 	}
 }
 
+func TestALongFileHoldsOneDocumentToo(t *testing.T) {
+	long := strings.Repeat("- a\n", pieceSize)
+	for text, want := range map[string]string{
+		"---\n" + long + "...\n": "<nil>",
+		long + "---\n" + long:    fmt.Sprintf("f:%d:1: a second document starts here: a file holds one", pieceSize+1),
+		long + "b: 1\n" + long:   fmt.Sprintf("f:%d:1: a list goes on here, so the line should start with a dash", pieceSize+1),
+	} {
+		if _, err := Parse("f", []byte(text)); fmt.Sprint(err) != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"a: 1\nb: [x, {y: z}]\n", "- a\n- b:\n    c: |\n      text\n", "a: &x {b: *x}", "a: *y", "? a\n: b", "%YAML 1.2\n---\n",

@@ -35,6 +35,10 @@ func (p *fileParser) document(text string) tree {
 		}
 		break
 	}
+	// And it may end with "...".
+	if body, ok := strings.CutSuffix(strings.TrimRight(text, "\n"), "\n..."); ok {
+		text = body + "\n"
+	}
 	root := p.block(text, line, 1)
 	p.checkDuplicates(root.node)
 	return root
@@ -77,6 +81,9 @@ func (p *fileParser) cut(text string, line int) ([]part, Kind) {
 		column := len(l) - len(content) + 1
 		switch {
 		case isBlank(content):
+		case l == "---" || strings.HasPrefix(l, "--- "):
+			p.errorf(number, 1, "a second document starts here: a file holds one")
+			return nil, Null
 		case kind == Null: // the first entry
 			indent = column
 			switch {
@@ -156,7 +163,7 @@ func (p *fileParser) join(parts []part, kind Kind, depth int) tree {
 		result.items = append(result.items, t.items...)
 		result.size, result.depth = result.size+t.size-1, max(result.depth, t.depth)
 	}
-	for len(parts) > 0 {
+	for len(parts) > 0 && len(p.doc.errs) < maxErrors {
 		n, size := 0, 0
 		for n < len(parts) && n < pieceEntries && size+len(parts[n].text) <= p.pieceSize {
 			size += len(parts[n].text)

@@ -88,8 +88,14 @@ type Value struct {
 	pos Position // where to report errors
 }
 
-// Kind tells what the value is.
-func (v Value) Kind() Kind { return v.n.kind }
+// Kind tells what the value is. The zero Value, that of an optional field of
+// which the file says nothing, is Null.
+func (v Value) Kind() Kind {
+	if v.n == nil {
+		return Null
+	}
+	return v.n.kind
+}
 
 // Text returns the text of a single value, without quotes; "" for others.
 func (v Value) Text() string { return v.n.text }

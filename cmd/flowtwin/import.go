@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowtwin/flowtwin/benchmarks/importer"
+	"github.com/flowtwin/flowtwin/results/rundir"
+	"github.com/flowtwin/flowtwin/scenarios/workflowfile"
+)
+
+func newImport() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "import",
+		Short: "Turn files of other tools into workflow files",
+	}
+	c.AddCommand(newImportFaaSFlow())
+	return c
+}
+
+func newImportFaaSFlow() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "faasflow DIR",
+		Short: "Import a workflow of the FaaSFlow artefact (v1)",
+		Long:  "Import a workflow of the FaaSFlow artefact: a directory with flat_workflow.yaml and function_info.yaml.",
+		Args:  oneArgument("the directory with flat_workflow.yaml and function_info.yaml"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w, notes, err := importer.FaaSFlow(args[0])
+			if err != nil {
+				return err
+			}
+			comment := "Imported from FaaSFlow's artefact."
+			for _, n := range notes {
+				fmt.Fprintf(os.Stderr, "note: %v\n", n)
+				comment += "\n" + n.Message
+			}
+			var text bytes.Buffer
+			if err := workflowfile.Write(&text, w, workflowfile.Options{Comment: comment}); err != nil {
+				return failure{err}
+			}
+			if out == "" {
+				out = w.Name + ".yaml"
+			}
+			if err := rundir.WriteFile(out, text.Bytes()); err != nil {
+				return failure{err}
+			}
+			fmt.Printf("%s: %d functions; use it as workflows: [%s]\n", out, len(w.Functions), out)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "file to write (default NAME.yaml)")
+	return c
+}
