@@ -227,7 +227,7 @@ func (w *world) stopService(id engine.NodeID) {
 func (w *world) failTransfers(concerns func(engine.NodeID) bool) {
 	for at := range w.tasks {
 		t := &w.tasks[at]
-		if !t.alive() || t.isSwitch || !concerns(t.node) || !w.usesStore(t) {
+		if !t.alive() || t.isSwitch || !concerns(t.node) || !w.usesStore(uint32(at)) {
 			continue
 		}
 		w.failTask(uint32(at), engine.Failed)
@@ -236,13 +236,17 @@ func (w *world) failTransfers(concerns func(engine.NodeID) bool) {
 
 // usesStore reports whether a task has a transfer or an operation of the
 // store under way.
-func (w *world) usesStore(t *task) bool {
-	for j := t.jobs; j != none; j = w.jobs[j].next {
-		if w.jobs[j].on.kind == onNetwork {
+func (w *world) usesStore(at uint32) bool {
+	t := &w.tasks[at]
+	if t.operations > 0 {
+		return true
+	}
+	for j := range w.jobs {
+		if w.jobs[j].alive && w.jobs[j].task == at && w.jobs[j].on.kind == onNetwork {
 			return true
 		}
 	}
-	return t.operations > 0
+	return false
 }
 
 // crash kills the first container that is running the function.
@@ -278,8 +282,6 @@ func (w *world) loseMemory(id engine.NodeID) {
 
 // failTask ends a task that could not get on.
 func (w *world) failTask(at uint32, o engine.Outcome) {
-	for j := w.tasks[at].jobs; j != none; j = w.tasks[at].jobs {
-		w.leaveJob(uint32(j))
-	}
+	w.leaveAll(at)
 	w.endTask(at, o)
 }

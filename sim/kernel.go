@@ -17,13 +17,17 @@ type event struct {
 	b    uint64
 }
 
-// before orders events by time, then insertion. Both are never negative, so
-// the pair compares as one 128-bit number: without a branch that the
-// processor would mispredict.
+// before orders events by time, then insertion.
 func (e *event) before(o *event) bool {
+	return e.at < o.at || e.at == o.at && e.seq < o.seq
+}
+
+// precedes is 1 if e comes before o, else 0: both fields compared as one
+// 128-bit number, without a branch, which the processor could not predict.
+func (e *event) precedes(o *event) uint64 {
 	_, borrow := bits.Sub64(e.seq, o.seq, 0)
 	_, borrow = bits.Sub64(uint64(e.at), uint64(o.at), borrow)
-	return borrow != 0
+	return borrow
 }
 
 // queue is a 4-ary heap of events. After a pop the root is left empty for the
@@ -65,21 +69,6 @@ func (q *queue) push(e event) {
 	h[i] = e
 }
 
-// next returns the time of the next event, or never.
-func (q *queue) next() engine.Time {
-	if !q.hole {
-		if len(q.heap) == 0 {
-			return never
-		}
-		return q.heap[0].at
-	}
-	least := never
-	for i := 1; i < min(5, len(q.heap)); i++ {
-		least = min(least, q.heap[i].at)
-	}
-	return least
-}
-
 // pop removes the next event.
 func (q *queue) pop() event {
 	q.fill()
@@ -105,15 +94,26 @@ func (q *queue) fill() {
 // down places an event at the root and lets it sink.
 func (q *queue) down(e event) {
 	h := q.heap
-	n := len(h)
 	i := 0
 	for {
 		first := 4*i + 1
-		if first >= n {
+		if first+3 >= len(h) {
 			break
 		}
+		// All four children are there. The least is found by arithmetic.
+		c := (*[4]event)(h[first : first+4])
+		left, right := c[1].precedes(&c[0]), 2+c[3].precedes(&c[2])
+		least := left + (right-left)*c[right&3].precedes(&c[left&1])
+		if !c[least&3].before(&e) {
+			h[i] = e
+			return
+		}
+		h[i] = c[least&3]
+		i = first + int(least)
+	}
+	for first := 4*i + 1; first < len(h); first = 4*i + 1 {
 		least := first
-		for child := first + 1; child < min(first+4, n); child++ {
+		for child := first + 1; child < len(h); child++ {
 			if h[child].before(&h[least]) {
 				least = child
 			}

@@ -300,6 +300,11 @@ func nanoseconds(t float64) engine.Time {
 	return engine.Time(math.Round(max(0, min(t, math.MaxInt64/4))))
 }
 
+// function returns the function that something is about.
+func (w *world) function(s *engine.Subject) *workflow.Function {
+	return &w.system.Workflows[s.Invocation.Workflow].Functions[s.Function]
+}
+
 // workflowOf returns the workflow of an invocation.
 func (w *world) workflowOf(i engine.Invocation) *workflow.Workflow {
 	return w.system.Workflows[i.Workflow]

@@ -23,6 +23,7 @@ type task struct {
 	try         uint16
 	call        int32
 	subject     engine.Subject
+	function    *workflow.Function
 	plan        engine.Plan
 
 	queued, started engine.Time
@@ -43,7 +44,6 @@ type task struct {
 	revision    uint32
 	upload      engine.Time // when the attempt to put began
 
-	jobs       int32 // first of its jobs
 	operations int32 // of the store that it waits for
 	dataLost   bool  // an input was gone
 }
@@ -84,15 +84,14 @@ const (
 
 // job is a task's use of a shared resource.
 type job struct {
-	task           uint32
-	kind           jobKind
-	alive          bool
-	on             resource
-	class          classID
-	seq            uint32
-	demand         float64
-	bytes          int64
-	previous, next int32
+	task   uint32
+	kind   jobKind
+	alive  bool
+	on     resource
+	class  classID
+	seq    uint32
+	demand float64
+	bytes  int64
 }
 
 func (w *world) newTask() uint32 {
@@ -111,8 +110,8 @@ func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
 	t := &w.tasks[at]
 	*t = task{
 		generation: t.generation + 1, incarnation: n.incarnation, node: id, container: e.Container,
-		cold: e.Cold, try: e.Try, call: e.Call, subject: e.Subject, plan: e.Plan,
-		queued: e.Since, started: w.now, mark: w.now, keys: t.keys, jobs: none,
+		cold: e.Cold, try: e.Try, call: e.Call, subject: e.Subject, function: w.function(&e.Subject), plan: e.Plan,
+		queued: e.Since, started: w.now, mark: w.now, keys: t.keys,
 	}
 	n.running[e.Container.Index] = int32(at)
 	if i := w.invocation(e.Invocation); i != nil {
@@ -131,7 +130,7 @@ func (w *world) evaluate(id engine.NodeID, e *engine.Effect) {
 	t := &w.tasks[at]
 	*t = task{
 		generation: t.generation + 1, incarnation: w.nodes[id].incarnation, node: id, isSwitch: true,
-		call: e.Call, subject: e.Subject, plan: e.Plan, queued: w.now, started: w.now, mark: w.now, keys: t.keys, jobs: none,
+		call: e.Call, subject: e.Subject, function: w.function(&e.Subject), plan: e.Plan, queued: w.now, started: w.now, mark: w.now, keys: t.keys,
 	}
 	w.lookup(at)
 }
@@ -203,7 +202,7 @@ func (w *world) findKeys(at uint32) {
 	t.keys = t.keys[:0]
 	id := t.subject.Invocation
 	wf := w.workflowOf(id)
-	f := &wf.Functions[t.subject.Function]
+	f := t.function
 	for i := range f.Inputs {
 		in := &f.Inputs[i]
 		if in.From == workflow.GlobalInput {
@@ -240,7 +239,7 @@ func (w *world) findKeys(at uint32) {
 // looked for in vain: a reader cannot know before it looks.
 func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 	id := t.subject.Invocation
-	in := &w.workflowOf(id).Functions[t.subject.Function].Inputs[i]
+	in := &t.function.Inputs[i]
 	k := key{t.plan.Sources[i], w.size(id, in.From, in.Output, path)}
 	if w.uncertain[id.Workflow] {
 		r := w.hasRun(id, in.From, producer)
@@ -257,6 +256,9 @@ func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 // has a level more than the function's.
 func (w *world) size(i engine.Invocation, f workflow.FunctionID, output int32, path *workflow.Path) int64 {
 	d := &w.workflowOf(i).Functions[f].Outputs[output].Size
+	if d.Shape == workflow.ShapeByItem { // Common, and worth a short cut.
+		return int64(d.Values[int(path.Last().Index)%len(d.Values)])
+	}
 	return int64(w.output(d, draw.Size, i, f, output, path))
 }
 
@@ -364,10 +366,11 @@ func (w *world) allFetched(at uint32) {
 		w.delay(at, 0, stageComputed)
 		return
 	}
-	i := t.subject.Invocation
-	about := w.subject(&t.subject, t.try)
-	d := &w.workflowOf(i).Functions[t.subject.Function].Compute
-	t.work = nanoseconds(w.draws.Value(d, draw.ComputeTime, about, t.subject.Path))
+	if d := &t.function.Compute; d.Fixed() {
+		t.work = nanoseconds(d.Quantile(0.5, t.subject.Path.Last().Index))
+	} else {
+		t.work = nanoseconds(w.draws.Value(d, draw.ComputeTime, w.subject(&t.subject, t.try), t.subject.Path))
+	}
 	w.stretch(at)
 }
 
@@ -376,7 +379,7 @@ func (w *world) allFetched(at uint32) {
 // stretch computes up to the point where the next output is posted.
 func (w *world) stretch(at uint32) {
 	t := &w.tasks[at]
-	f := &w.workflowOf(t.subject.Invocation).Functions[t.subject.Function]
+	f := t.function
 	until := t.work
 	if t.output < len(f.Outputs) {
 		until = nanoseconds(float64(t.work) * f.Outputs[w.posting(t)].PostedAt)
@@ -409,7 +412,7 @@ func (w *world) stretchDone(at uint32) {
 	}
 	t.compute += w.now - t.mark
 	t.mark = w.now
-	if t.output < len(w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs) {
+	if t.output < len(t.function.Outputs) {
 		w.post(at)
 		return
 	}
@@ -422,7 +425,7 @@ func (w *world) stretchDone(at uint32) {
 func (w *world) post(at uint32) {
 	t := &w.tasks[at]
 	output := w.posting(t)
-	o := &w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs[output]
+	o := &t.function.Outputs[output]
 	t.item, t.items = 0, 1
 	if o.List {
 		t.items = w.items(t.subject.Invocation, t.subject.Function, int32(output), &t.subject.Path)
@@ -472,7 +475,7 @@ func (w *world) putItem(at uint32) {
 		t.put += w.now - t.mark
 		t.mark = w.now
 		t.output++
-		if t.done == t.work && t.output == len(w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs) {
+		if t.done == t.work && t.output == len(t.function.Outputs) {
 			w.endTask(at, engine.Completed)
 			return
 		}
@@ -481,7 +484,7 @@ func (w *world) putItem(at uint32) {
 	}
 	output := w.posting(t)
 	path := t.subject.Path
-	if w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Outputs[output].List {
+	if t.function.Outputs[output].List {
 		path = path.Item(t.item, t.items)
 	}
 	t.bytes = w.size(t.subject.Invocation, t.subject.Function, int32(output), &path)
@@ -572,7 +575,7 @@ func (w *world) endTask(at uint32, o engine.Outcome) {
 // switched reports the branch that a switch takes.
 func (w *world) switched(at uint32) {
 	t := &w.tasks[at]
-	branches := w.workflowOf(t.subject.Invocation).Functions[t.subject.Function].Branches
+	branches := t.function.Branches
 	u := w.draws.Uniform(draw.Branch, w.subject(&t.subject, 0), t.subject.Path)
 	branch := 0
 	for i, sum := 0, 0.0; i < len(branches); i++ {
@@ -600,10 +603,18 @@ func (w *world) retire(at uint32) {
 
 // cancel ends a task without a word to anyone.
 func (w *world) cancel(at uint32) {
-	for j := w.tasks[at].jobs; j != none; j = w.tasks[at].jobs {
-		w.leaveJob(uint32(j))
-	}
+	w.leaveAll(at)
 	w.retire(at)
+}
+
+// leaveAll takes all jobs of a task off their resources. It is rare enough to
+// look through all jobs.
+func (w *world) leaveAll(at uint32) {
+	for j := range w.jobs {
+		if w.jobs[j].alive && w.jobs[j].task == at {
+			w.leaveJob(uint32(j))
+		}
+	}
 }
 
 // Jobs.
@@ -636,12 +647,7 @@ func (w *world) startJob(at uint32, j job, work float64) {
 		id = uint32(len(w.jobs))
 		w.jobs = append(w.jobs, job{})
 	}
-	t := &w.tasks[at]
-	j.task, j.alive, j.previous, j.next = at, true, none, t.jobs
-	if t.jobs != none {
-		w.jobs[t.jobs].previous = int32(id)
-	}
-	t.jobs = int32(id)
+	j.task, j.alive = at, true
 	switch j.on.kind {
 	case onNetwork:
 		j.seq = w.network.start(w.now, j.class, id, work)
@@ -654,7 +660,7 @@ func (w *world) startJob(at uint32, j job, work float64) {
 	w.touch(j.on)
 }
 
-// leaveJob takes a job off its resource and its task.
+// leaveJob takes a job off its resource.
 func (w *world) leaveJob(id uint32) {
 	j := &w.jobs[id]
 	switch j.on.kind {
@@ -666,14 +672,6 @@ func (w *world) leaveJob(id uint32) {
 		w.nodes[j.on.index].memory.leave(w.now, 1)
 	}
 	w.touch(j.on)
-	if j.previous != none {
-		w.jobs[j.previous].next = j.next
-	} else {
-		w.tasks[j.task].jobs = j.next
-	}
-	if j.next != none {
-		w.jobs[j.next].previous = j.previous
-	}
 	j.alive = false
 	w.freeJobs = append(w.freeJobs, id)
 }

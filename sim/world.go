@@ -45,8 +45,8 @@ type world struct {
 	network    network
 	processors []server
 	store      store
-	// touched are the resources whose next event may have changed at this
-	// instant. They are looked at once, when the instant is over.
+	// touched are the resources whose next event may have changed. They are
+	// looked at once, when the event that touched them has been handled.
 	touched []resource
 	marked  [resourceKinds][]bool
 
@@ -174,15 +174,15 @@ func (w *world) run(ctx context.Context) error {
 		if handled&(1<<14-1) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if len(w.touched) > 0 && w.queue.next() > w.now {
-			w.settle()
-		}
 		if w.queue.len() == 0 {
 			break
 		}
 		e := w.queue.pop()
 		w.now = e.at
 		w.handle(&e)
+		if len(w.touched) > 0 {
+			w.settle()
+		}
 	}
 	w.abandon()
 	return ctx.Err()
@@ -229,7 +229,7 @@ func (w *world) handle(e *event) {
 	}
 }
 
-// touch has a resource looked at when the instant is over.
+// touch has a resource looked at when the event has been handled.
 func (w *world) touch(r resource) {
 	if marks := w.marked[r.kind]; !marks[r.index] {
 		marks[r.index] = true

@@ -85,7 +85,7 @@ func (r *Rules) Limit(cap int) int {
 	switch {
 	case cap == 0:
 		return math.MaxInt
-	case r.CapOffByOne:
+	case r.CapOffByOne && cap < math.MaxInt:
 		return cap + 1
 	default:
 		return cap

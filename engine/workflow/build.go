@@ -414,23 +414,20 @@ func (b *builder) scopeOf(id FunctionID, opened map[OutputRef]ScopeID) ScopeID {
 	f := &w.Functions[id]
 	deepest := ScopeID(0)
 	for _, p := range f.After {
-		s := w.Functions[p].Scope
-		if f.Foreach != nil && p == f.Foreach.Function {
-			s = b.open(id, opened)
-			if len(b.problems) > 0 {
-				return 0
-			}
-		}
-		if w.Scopes[s].Depth > w.Scopes[deepest].Depth {
+		if s := w.Functions[p].Scope; w.Scopes[s].Depth > w.Scopes[deepest].Depth {
 			deepest = s
 		}
 	}
 	result := deepest
-	if f.Merge {
-		if deepest == 0 {
-			b.problem(id, "merge", "none of its predecessors is inside a foreach, so there is nothing to merge")
+	switch {
+	case f.Foreach != nil:
+		if result = b.open(id, opened); len(b.problems) > 0 {
 			return 0
 		}
+	case f.Merge && deepest == 0:
+		b.problem(id, "merge", "none of its predecessors is inside a foreach, so there is nothing to merge")
+		return 0
+	case f.Merge:
 		result = w.Scopes[deepest].Parent
 	}
 	for _, p := range f.After {
@@ -438,13 +435,16 @@ func (b *builder) scopeOf(id FunctionID, opened map[OutputRef]ScopeID) ScopeID {
 		if s == result || f.Merge && w.Scopes[s].Parent == result || f.Foreach != nil && p == f.Foreach.Function {
 			continue
 		}
-		switch {
-		case w.Scopes[s].Depth < w.Scopes[result].Depth:
+		switch outside := w.Scopes[s].Depth < w.Scopes[result].Depth; {
+		case outside && f.Merge:
+			b.problem(id, "merge", "it closes the foreach over %s and is still inside the one over %s, which %s is not in: close that with a merge of its own",
+				b.list(w.Scopes[deepest].Over), b.list(w.Scopes[result].Over), b.name(p))
+		case outside:
 			b.problem(id, "after", "%s is outside the foreach over %s that this function is in: it cannot trigger single instances; let %s come after it, or merge first",
 				b.name(p), b.list(w.Scopes[result].Over), b.name(w.Scopes[result].Over.Function))
-		case w.Scopes[s].Depth > w.Scopes[result].Depth+1 && f.Merge:
-			b.problem(id, "merge", "%s is more than one foreach deeper: close the foreach over %s with a merge of its own first",
-				b.name(p), b.list(w.Scopes[s].Over))
+		case f.Merge:
+			b.problem(id, "merge", "%s is inside the foreach over %s, which is not next to that over %s: close it with a merge of its own",
+				b.name(p), b.list(w.Scopes[s].Over), b.list(w.Scopes[deepest].Over))
 		default:
 			b.problem(id, "after", "%s is inside the foreach over %s, this function is not: mark it as a merge, or merge first",
 				b.name(p), b.list(w.Scopes[s].Over))

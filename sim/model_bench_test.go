@@ -1,0 +1,60 @@
+package sim_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/sim"
+)
+
+// rows writes a row for each invocation, as a run does, and counts function
+// instances.
+type rows struct {
+	row   []byte
+	tasks int64
+	ended engine.Time
+}
+
+func (r *rows) Invocation(i *record.Invocation) {
+	r.row = i.AppendRow(append(r.row[:0], "0,0,scheduler,faasflow/wordcount,"...))
+	io.Discard.Write(r.row)
+	r.tasks += int64(i.Tasks)
+	r.ended = i.Ended
+}
+func (r *rows) Task(*record.Task) {}
+func (r *rows) WantsTasks() bool  { return false }
+
+// BenchmarkModel runs the full model: faasflow/wordcount with the profile
+// ideal and a row for each invocation. One operation is one invocation, of ten
+// function instances; instances/s is what one core does.
+func BenchmarkModel(b *testing.B) {
+	for _, scheduler := range []string{"mastersp", "faasflow"} {
+		for _, mesh := range []bool{false, true} {
+			name := scheduler
+			if mesh {
+				name += "-mesh"
+			}
+			b.Run(name, func(b *testing.B) {
+				p := plan(b, fmt.Sprintf(`
+name: model
+workflows: [faasflow/wordcount]
+cluster: {workers: 3}
+load: {arrivals: poisson, rate: 10/s, limit: %d}
+schedulers: [%s]
+`, b.N, scheduler))
+				trial := p.Trial(0, 0)
+				r := &rows{}
+				b.ReportAllocs()
+				b.ResetTimer()
+				if err := (sim.World{Mesh: mesh}).Run(context.Background(), trial, r); err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(r.tasks)/b.Elapsed().Seconds(), "instances/s")
+			})
+		}
+	}
+}
