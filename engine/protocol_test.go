@@ -1,7 +1,9 @@
 package engine_test
 
 import (
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,6 +17,17 @@ import (
 	"github.com/flowtwin/flowtwin/engine/workersp"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
+
+// TestMain has properties checked more often than is usual, as a check takes
+// less than a millisecond. To look for rare cases:
+//
+//	go test ./engine -tags invariants -rapid.checks=100000
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "1500"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // schemes are the control schemes in which control edges trigger functions.
 var schemes = []struct {
