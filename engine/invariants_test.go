@@ -53,7 +53,7 @@ func TestInvariantsCanBeBroken(t *testing.T) {
 		{"an invocation is in the wrong list", func(n *Node) { n.gateway.workflows[0].slots[1].finished = true }, "the list of invocations is broken"},
 		{"a deadline is forgotten", func(n *Node) { n.gateway.workflows[0].armed = false }, "workflow 0 has no deadline timer"},
 		{"nobody misses a lost node", func(n *Node) { n.gateway.lost = []NodeID{0} }, "node 0: lost is true, and the reports say otherwise"},
-		{"time goes back", func(n *Node) { n.checker.last = 11 }, "time went back from 11 to 10"},
+		{"time goes back", func(n *Node) { n.now = 11 }, "time went back from 11 to 10"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w, err := workflow.New("flow", []workflow.Function{{Name: "f", MaxContainers: 1}})

@@ -28,7 +28,6 @@ type Node struct {
 	effects *Effects
 
 	counters Counters
-	checker  checker
 }
 
 // Counters count what a driver may want to know of a node.
