@@ -14,6 +14,7 @@
 package enginetest
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -29,68 +30,103 @@ import (
 //	count 50ms foreach=start reads=start
 //	merge 10ms merge reads=count
 //	choose switch after=merge left:1 right:0
-//	left 5ms
+//	left 5ms cap=2
 //	right end
 //
 // A function with reads= reads the (only) output of those named, and thereby
 // comes after them, unless it says after=.
 func Workflow(name, text string) (*workflow.Workflow, error) {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	number := map[string]workflow.FunctionID{}
-	for i, line := range lines {
-		number[strings.Fields(line)[0]] = workflow.FunctionID(i)
+	r := reader{number: map[string]workflow.FunctionID{}}
+	var lines [][]string
+	for line := range strings.Lines(text) {
+		if words := strings.Fields(line); len(words) > 0 {
+			r.number[words[0]] = workflow.FunctionID(len(lines))
+			lines = append(lines, words)
+		}
 	}
 	functions := make([]workflow.Function, len(lines))
-	for i, line := range lines {
-		words := strings.Fields(line)
-		f := &functions[i]
-		f.Name = words[0]
-		output := workflow.Output{Name: "out", Size: workflow.Constant(1000), PostedAt: 1}
-		for _, word := range words[1:] {
-			key, value, _ := strings.Cut(word, "=")
-			branch, probability, isBranch := strings.Cut(word, ":")
-			switch {
-			case isBranch:
-				p, _ := strconv.ParseFloat(probability, 64)
-				f.Branches = append(f.Branches, workflow.Branch{
-					Name: branch, To: []workflow.FunctionID{number[branch]}, Probability: p,
-				})
-			case key == "switch":
-				f.Kind = workflow.Switch
-			case key == "end":
-				f.Kind = workflow.End
-			case key == "merge":
-				f.Merge = true
-			case key == "cap":
-				f.MaxContainers, _ = strconv.Atoi(value)
-			case key == "list":
-				n, _ := strconv.Atoi(value)
-				output.List, output.Items = true, workflow.Constant(float64(n))
-			case key == "foreach":
-				f.Foreach = &workflow.OutputRef{Function: number[value]}
-			case key == "after":
-				for _, p := range strings.Split(value, ",") {
-					f.After = append(f.After, number[p])
-				}
-			case key == "reads":
-				for _, p := range strings.Split(value, ",") {
-					f.Inputs = append(f.Inputs, workflow.Input{From: number[p]})
-				}
-			case strings.HasSuffix(word, "ms"):
-				ms, err := strconv.Atoi(strings.TrimSuffix(word, "ms"))
-				if err != nil {
-					return nil, fmt.Errorf("line %d: %w", i+1, err)
-				}
-				f.Compute = workflow.Constant(float64(ms) * float64(engine.Millisecond))
-			default:
-				return nil, fmt.Errorf("line %d: what is %q?", i+1, word)
-			}
+	for i, words := range lines {
+		f, err := r.function(words)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", words[0], err)
 		}
-		if f.Kind == workflow.Task {
-			f.Outputs = []workflow.Output{output}
-		}
+		functions[i] = f
 	}
 	return workflow.New(name, functions)
+}
+
+// reader reads the lines of a workflow.
+type reader struct {
+	number map[string]workflow.FunctionID
+}
+
+func (r *reader) function(words []string) (workflow.Function, error) {
+	f := workflow.Function{Name: words[0]}
+	output := workflow.Output{Name: "out", Size: workflow.Constant(1000), PostedAt: 1}
+	for _, word := range words[1:] {
+		key, value, _ := strings.Cut(word, "=")
+		branch, probability, isBranch := strings.Cut(word, ":")
+		var err error
+		switch {
+		case isBranch:
+			b := workflow.Branch{Name: branch}
+			if b.To, err = r.named(branch); err == nil {
+				b.Probability, err = strconv.ParseFloat(probability, 64)
+			}
+			f.Branches = append(f.Branches, b)
+		case key == "switch":
+			f.Kind = workflow.Switch
+		case key == "end":
+			f.Kind = workflow.End
+		case key == "merge":
+			f.Merge = true
+		case key == "cap":
+			f.MaxContainers, err = strconv.Atoi(value)
+		case key == "list":
+			var n int
+			n, err = strconv.Atoi(value)
+			output.List, output.Items = true, workflow.Constant(float64(n))
+		case key == "foreach":
+			var over []workflow.FunctionID
+			if over, err = r.named(value); err == nil {
+				f.Foreach = &workflow.OutputRef{Function: over[0]}
+			}
+		case key == "after":
+			f.After, err = r.named(value)
+		case key == "reads":
+			var from []workflow.FunctionID
+			from, err = r.named(value)
+			for _, p := range from {
+				f.Inputs = append(f.Inputs, workflow.Input{From: p})
+			}
+		case strings.HasSuffix(word, "ms"):
+			var ms int
+			ms, err = strconv.Atoi(strings.TrimSuffix(word, "ms"))
+			f.Compute = workflow.Constant(float64(ms) * float64(engine.Millisecond))
+		default:
+			err = errors.New("what is that?")
+		}
+		if err != nil {
+			return f, fmt.Errorf("%q: %w", word, err)
+		}
+	}
+	if f.Kind == workflow.Task {
+		f.Outputs = []workflow.Output{output}
+	}
+	return f, nil
+}
+
+// named returns the functions of a list of names.
+func (r *reader) named(names string) ([]workflow.FunctionID, error) {
+	var functions []workflow.FunctionID
+	for name := range strings.SplitSeq(names, ",") {
+		f, known := r.number[name]
+		if !known {
+			return nil, fmt.Errorf("there is no function %q", name)
+		}
+		functions = append(functions, f)
+	}
+	return functions, nil
 }
 
 // Cluster returns a cluster of a gateway, a storage node and workers.

@@ -3,12 +3,14 @@ package enginetest_test
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/enginetest"
+	"github.com/flowtwin/flowtwin/engine/mastersp"
 	"github.com/flowtwin/flowtwin/engine/placement"
 	"github.com/flowtwin/flowtwin/engine/workersp"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -119,6 +121,43 @@ merge 1ms merge after=each,join`, 1)
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("before %s: %v, want %s", name, got, want)
+		}
+	}
+}
+
+// Whatever a script says, it is played or refused.
+func FuzzScript(f *testing.F) {
+	f.Add("place=a:1,b:2 workers=3 arrive=0,10 quirks=probe,timing,list,query,tick kill=2@50+40\n\na 10ms list=3\nb 9ms foreach=a reads=a cap=1\nc 1ms merge after=b")
+	f.Add("quirks=deadlock arrive=0,5\n\na 1ms cap=1\ns switch after=a b:0.5 c:0.5\nb end\nc 2ms")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 400 || regexp.MustCompile("[0-9]{3}").MatchString(text) {
+			return // It would take long.
+		}
+		for _, s := range []engine.Scheme{workersp.Scheme{}, mastersp.Scheme{}} {
+			script := enginetest.Script{Scheme: s, Rule: enginetest.Memory{}}
+			if trace, err := script.Play(text); err == nil && !strings.Contains(trace, "gateway   arrive flow") {
+				t.Errorf("nothing has arrived:\n%s", trace)
+			}
+		}
+	})
+}
+
+// A script that cannot be played says why.
+func TestScriptErrors(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", "functions: a workflow needs at least one function"},
+		{"workers=0\n\na 1ms", "workers=0 is not a number from 1 to 100"},
+		{"arrive=now\n\na 1ms", `arrive=now: "now" is not a number of milliseconds`},
+		{"kill=3@1\n\na 1ms", "kill=3@1: there is no such worker, or time"},
+		{"kill=1\n\na 1ms", "kill: unexpected EOF"},
+		{"quirks=probe,perl\n\na 1ms", `there is no quirk "perl"`},
+		{"place=b:1\n\na 1ms", `placing functions on 2 workers: there is no function "b" to place`},
+		{"\n\na 1ms after=b", `a: "after=b": there is no function "b"`},
+		{"\n\na fast", `a: "fast": what is that?`},
+	} {
+		script := enginetest.Script{Scheme: workersp.Scheme{}, Rule: enginetest.Remote{}}
+		if _, err := script.Play(test.text); err == nil || strings.TrimPrefix(err.Error(), ".") != test.want {
+			t.Errorf("%q: %v, want %s", test.text, err, test.want)
 		}
 	}
 }

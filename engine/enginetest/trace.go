@@ -38,8 +38,8 @@ func (s Script) Play(text string) (string, error) {
 		return "", err
 	}
 	workers, err := strconv.Atoi(words["workers"])
-	if err != nil {
-		return "", err
+	if err != nil || workers < 1 || workers > 100 {
+		return "", fmt.Errorf("workers=%s is not a number from 1 to 100", words["workers"])
 	}
 	rules := engine.Rules{Attempts: 2, TaskRetries: 1}
 	if err := setQuirks(&rules, words["quirks"]); err != nil {
@@ -87,8 +87,8 @@ func setQuirks(r *engine.Rules, names string) error {
 func schedule(d *Driver, words map[string]string) error {
 	for _, ms := range strings.Split(words["arrive"], ",") {
 		at, err := strconv.Atoi(ms)
-		if err != nil {
-			return err
+		if err != nil || at < 0 {
+			return fmt.Errorf("arrive=%s: %q is not a number of milliseconds", words["arrive"], ms)
 		}
 		d.Arrive(engine.Time(at)*engine.Millisecond, 0)
 	}
@@ -98,6 +98,9 @@ func schedule(d *Driver, words map[string]string) error {
 	var worker, at, downtime int
 	if n, err := fmt.Sscanf(words["kill"], "%d@%d+%d", &worker, &at, &downtime); n < 2 {
 		return fmt.Errorf("kill: %w", err)
+	}
+	if worker < 1 || worker > len(d.System.Cluster.Workers) || at < 0 || downtime < 0 {
+		return fmt.Errorf("kill=%s: there is no such worker, or time", words["kill"])
 	}
 	d.Kill(engine.Time(at)*engine.Millisecond, d.System.Cluster.Workers[worker-1], engine.Time(downtime)*engine.Millisecond)
 	return nil

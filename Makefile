@@ -1,0 +1,43 @@
+# make            what there is
+# make test       everything that can run on this machine; what it lacks is named
+# make bench      speed and memory, each beside a baseline in the same run
+# make golden     write golden files anew (look at the difference before you commit)
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help test short lint bench golden fuzz
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# The tests of millions of invocations run without the race detector, all
+# others with it.
+test: lint
+	$(GO) test -race ./...
+	$(GO) test -tags invariants ./engine/...
+	$(GO) test -run 'TestQueueing' ./sim
+	@./.ci/missing
+
+short:
+	$(GO) test -short ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+bench:
+	$(GO) test -run '^$$' -bench 'Queue|Sharing|Model' -cpu 1 ./sim
+	$(GO) test -run '^$$' -bench 'Genome' -benchtime 3x ./sim
+	$(GO) test -run '^$$' -bench 'Partition' ./engine/placement
+
+golden:
+	$(GO) test ./engine/mastersp ./engine/workersp ./results/... ./scenarios ./cmd/... -rewrite
+
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; \
+	  done; \
+	done
