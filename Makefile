@@ -4,7 +4,6 @@
 # make golden     write golden files anew (look at the difference before you commit)
 
 GO ?= go
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: help test short lint bench golden fuzz
 
@@ -25,7 +24,7 @@ short:
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) tool staticcheck ./...
 
 bench:
 	$(GO) test -run '^$$' -bench 'Queue|Sharing|Model' -cpu 1 ./sim

@@ -46,7 +46,6 @@ type class struct {
 	position []int32     // in the lists of its links
 	active   int32       // position in the list of its domain
 	frozen   bool
-	rate     float64
 }
 
 // domain is a set of classes that may take bandwidth from each other.

@@ -42,7 +42,6 @@ type task struct {
 	item, items uint32
 	bytes       int64
 	revision    uint32
-	upload      engine.Time // when the attempt to put began
 
 	operations int32 // of the store that it waits for
 	dataLost   bool  // an input was gone
@@ -433,7 +432,6 @@ func (w *world) post(at uint32) {
 			Kind: engine.EventItems, Container: t.container, Number: int64(output),
 			Message: engine.Message{Subject: t.subject, Items: t.items},
 		})
-		t = &w.tasks[at]
 		if w.system.Rules.ListDocuments {
 			w.operate(at, w.cost.revision, stageListRead, 0)
 			return

@@ -152,8 +152,8 @@ func TestScriptErrors(t *testing.T) {
 		{"kill=1\n\na 1ms", "kill: unexpected EOF"},
 		{"quirks=probe,perl\n\na 1ms", `there is no quirk "perl"`},
 		{"place=b:1\n\na 1ms", `placing functions on 2 workers: there is no function "b" to place`},
-		{"\n\na 1ms after=b", `a: "after=b": there is no function "b"`},
-		{"\n\na fast", `a: "fast": what is that?`},
+		{"workers=2\n\na 1ms after=b", `a: "after=b": there is no function "b"`},
+		{"workers=2\n\na fast", `a: "fast": what is that?`},
 	} {
 		script := enginetest.Script{Scheme: workersp.Scheme{}, Rule: enginetest.Remote{}}
 		if _, err := script.Play(test.text); err == nil || strings.TrimPrefix(err.Error(), ".") != test.want {
