@@ -412,6 +412,17 @@ c 10ms cap=1 after=a`)
 	b.deliver(engine.MessageTrigger, gateway, invocation(4, 0, 0), "c", "run c in container 1, to store")
 }
 
+// A task that waits to be run again, behind another of its own invocation, is
+// given no container when that one is killed.
+func TestReleaseStartsNothingForWhatIsReleased(t *testing.T) {
+	b := newBench(t, worker1, engine.Rules{TaskRetries: 1}, alone, "a 10ms cap=1")
+	b.deliver(engine.MessageTrigger, gateway, invocation(0, 0, 0), "a", "start container 0 for a")
+	b.deliver(engine.MessageTrigger, gateway, invocation(0, 0, 0), "a")
+	b.container(engine.EventContainerUp, 0, 1, "run a in container 0, to store")
+	b.ended(0, 1, engine.Failed, "run a in container 0, to store")
+	b.deliver(engine.MessageRelease, gateway, invocation(0, 0, 0), "", "stop container 0", "release flow#0.1")
+}
+
 // A task that fails is run again, behind those that wait, as often as allowed.
 // A container that could not be started, or is lost, counts as a failure of
 // the task that waits for it, or runs in it.

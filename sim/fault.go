@@ -82,7 +82,7 @@ func (w *world) faultEnds(at int) {
 	switch f.fault.Kind {
 	case scenarios.Kill:
 		n.up = true
-		n.engine = engine.NewNode(f.fault.Node, w.system)
+		n.engine = engine.RestartNode(f.fault.Node, w.system)
 		w.tellPeers(f.fault, engine.EventPeerBack)
 	case scenarios.Pause:
 		w.proceed(f.fault.Node)

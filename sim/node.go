@@ -290,7 +290,7 @@ func (w *world) subject(s *engine.Subject, try uint16) draw.Subject {
 	about := draw.Subject{Workflow: uint64(s.Invocation.Workflow), Function: s.Function, Try: uint64(try)}
 	if i := w.invocation(s.Invocation); i != nil {
 		about.Invocation = uint64(i.record.Number)
-		about.Try += uint64(s.Invocation.Attempt) << 4
+		about.Try += uint64(s.Invocation.Attempt) << 32
 	}
 	return about
 }

@@ -125,6 +125,36 @@ join 10ms after=left,right`, 2, engine.Rules{})
 	}
 }
 
+// Artefact: a worker records how long a function took, all instances of a
+// foreach together, before it reports; the master records its switches.
+func TestTimesAreRecordedBeforeReporting(t *testing.T) {
+	d := play(t, `
+a 10ms list=4
+b 10ms foreach=a
+c end merge after=b
+s switch after=c e:1
+e 10ms`, 2, engine.Rules{TimingDocuments: true})
+	var order []string
+	at := ""
+	for line := range strings.Lines(d.Trace.String()) {
+		fields := strings.Fields(line)
+		if fields[1] == "ms" {
+			at = fields[2]
+		}
+		for _, what := range []string{"document timing ", "send run ", "send done "} {
+			if _, rest, is := strings.Cut(line, "→ "+what); is {
+				order = append(order, at+" "+what+strings.Fields(rest)[0])
+			}
+		}
+	}
+	want := "storage send run a, worker-1 document timing a, worker-1 send done a, " +
+		"storage send run b, worker-2 document timing b[3/4], worker-2 send done b, " +
+		"storage document timing s, storage send run e, worker-1 document timing e, worker-1 send done e, storage send done a"
+	if got := strings.Join(order, ", "); got != want {
+		t.Errorf("the order was\n%s, want\n%s", got, want)
+	}
+}
+
 // Paper: workers trigger nothing. They answer the master, and nobody else.
 func TestWorkersOnlyAnswerTheMaster(t *testing.T) {
 	d := play(t, diamond, 3, engine.Rules{ProbeAllWorkers: true})

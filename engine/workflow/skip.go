@@ -72,7 +72,7 @@ func (w *Workflow) deadBehind(scope ScopeID, edgesInto, functions []FunctionID) 
 	leave := func(f FunctionID) {
 		gathers := false
 		for _, next := range w.Functions[f].Next {
-			if w.Functions[f].Scope == scope && w.Functions[next].Scope == w.Scopes[scope].Parent {
+			if w.Functions[next].Scope == w.Scopes[scope].Parent {
 				gathers = true
 				continue
 			}
