@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
@@ -188,8 +190,8 @@ func (w *world) strain(id engine.NodeID) {
 		if n.paused {
 			cores = 0
 		}
-		w.processors[n.processor].resize(w.now, cores)
-		w.touch(resource{onProcessor, n.processor})
+		n.processor.resize(w.now, cores)
+		w.touch(n.processor)
 	}
 	memory, link := n.memoryBandwidth, n.linkBandwidth/n.slow
 	if n.paused {
@@ -204,10 +206,10 @@ func (w *world) strain(id engine.NodeID) {
 		link = 0
 	}
 	n.memory.resize(w.now, memory)
-	w.touch(resource{onMemory, int32(id)})
+	w.touch(n.memory)
 	for _, l := range []linkID{n.egress, n.ingress} {
 		for _, d := range w.network.resize(l, link) {
-			w.touch(resource{onNetwork, d})
+			w.touchDomain(d)
 		}
 	}
 }
@@ -241,8 +243,10 @@ func (w *world) usesStore(at uint32) bool {
 	if t.operations > 0 {
 		return true
 	}
-	for j := range w.jobs {
-		if w.jobs[j].alive && w.jobs[j].task == at && w.jobs[j].on.kind == onNetwork {
+	n := &w.nodes[t.node]
+	for _, class := range [...]classID{n.put, n.get} {
+		c := &w.network.classes[class]
+		if slices.ContainsFunc(c.heap, func(j job) bool { return j.task == at }) {
 			return true
 		}
 	}

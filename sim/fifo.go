@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // fifo is a queue that keeps its storage.
 type fifo[T any] struct {
 	items []T
@@ -9,6 +11,11 @@ type fifo[T any] struct {
 func (f *fifo[T]) len() int { return len(f.items) - f.first }
 
 func (f *fifo[T]) push(item T) { f.items = append(f.items, item) }
+
+// at returns item i, counted from the first. It is valid until the next push.
+func (f *fifo[T]) at(i int) *T { return &f.items[f.first+i] }
+
+func (f *fifo[T]) peek() *T { return f.at(0) }
 
 func (f *fifo[T]) pop() T {
 	item := f.items[f.first]
@@ -24,3 +31,10 @@ func (f *fifo[T]) pop() T {
 }
 
 func (f *fifo[T]) clear() { f.items, f.first = f.items[:0], 0 }
+
+// deleteFunc removes the items that a function picks.
+func (f *fifo[T]) deleteFunc(del func(T) bool) {
+	f.items = slices.Delete(f.items, 0, f.first)
+	f.first = 0
+	f.items = slices.DeleteFunc(f.items, del)
+}

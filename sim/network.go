@@ -56,8 +56,17 @@ type domain struct {
 	links  []linkID
 	active []classID
 	dirty  bool
-	armed  engine.Time
-	seq    uint32
+	// coming are flows that begin a little later; see server.
+	coming fifo[comingFlow]
+
+	touched bool
+	armed   engine.Time
+}
+
+// comingFlow is a flow of a class that is coming.
+type comingFlow struct {
+	coming
+	class classID
 }
 
 // addLink adds a link with a capacity in bytes per ns.
@@ -147,43 +156,68 @@ func (n *network) simplify(d int32) {
 		}
 	}
 	if len(candidates) > 0 {
-		s := newServer(n.links[narrowest].capacity, limit)
-		domain.single = &s
+		domain.single = newServer(n.links[narrowest].capacity, limit)
 	}
 }
 
-// start begins a flow of a class, and returns what tells its entry from those
-// of earlier flows with the same job number.
-func (n *network) start(now engine.Time, id classID, job uint32, bytes float64) (seq uint32) {
+// start begins a flow of a class, whose domain is not a single server.
+func (n *network) start(now engine.Time, id classID, j job, bytes float64) {
 	c := &n.classes[id]
 	d := &n.domains[c.domain]
-	if d.single != nil {
-		return d.single.start(now, job, bytes, 1)
-	}
-	c.advance(now)
-	seq = d.seq
-	c.add(job, bytes, seq)
-	d.seq++
+	n.advance(now, d)
+	n.begin(now, d, id, j, bytes)
+}
+
+func (n *network) begin(now engine.Time, d *domain, id classID, j job, bytes float64) {
+	c := &n.classes[id]
+	c.tick(now)
+	c.add(j, bytes)
 	if c.flows++; c.flows == 1 {
 		n.activate(d, id)
 	}
 	d.dirty = true
-	return seq
 }
 
-// leave takes a flow that has ended, or was cancelled, off the links.
+// startAfter begins a flow of a class when a delay is over, which is the same
+// for all flows of a domain.
+func (n *network) startAfter(now, delay engine.Time, id classID, j job, bytes float64) {
+	d := &n.domains[n.classes[id].domain]
+	n.advance(now, d)
+	d.coming.push(comingFlow{coming{now + delay, bytes, j}, id})
+}
+
+// advance lets flows that were coming begin, each at its time.
+func (n *network) advance(now engine.Time, d *domain) {
+	for d.coming.len() > 0 && d.coming.peek().at <= now {
+		f := d.coming.pop()
+		if d.dirty {
+			n.solve(f.at, d)
+		}
+		n.begin(f.at, d, f.class, f.job, f.work)
+		n.solve(f.at, d)
+	}
+}
+
+// leave takes a flow that has ended off the links.
 func (n *network) leave(now engine.Time, id classID) {
 	c := &n.classes[id]
 	d := &n.domains[c.domain]
-	if d.single != nil {
-		d.single.leave(now, 1)
-		return
-	}
-	c.advance(now)
+	c.tick(now)
 	if c.flows--; c.flows == 0 {
 		n.deactivate(d, id)
 	}
 	d.dirty = true
+}
+
+// cancel takes the flows of a task off the links of a class.
+func (n *network) cancel(now engine.Time, id classID, task uint32) {
+	c := &n.classes[id]
+	d := &n.domains[c.domain]
+	n.advance(now, d)
+	for range c.remove(task) {
+		n.leave(now, id)
+	}
+	d.coming.deleteFunc(func(f comingFlow) bool { return f.class == id && f.job.task == task })
 }
 
 func (n *network) activate(d *domain, id classID) {
@@ -216,7 +250,6 @@ func (n *network) deactivate(d *domain, id classID) {
 		link.classes = link.classes[:len(link.classes)-1]
 	}
 	c.active, c.ends = -1, never
-	c.heap = c.heap[:0] // Only cancelled flows can be left.
 }
 
 // resize changes the capacity of a link, and returns the domain that has to be
@@ -293,7 +326,7 @@ func (n *network) tightest(d *domain, share float64) classID {
 func (n *network) freeze(now engine.Time, id classID, rate float64) {
 	c := &n.classes[id]
 	c.frozen = true
-	c.advance(now)
+	c.tick(now)
 	c.speed = rate
 	c.ends = c.next()
 	for _, l := range c.links {
@@ -310,15 +343,15 @@ func (n *network) freeze(now engine.Time, id classID, rate float64) {
 // will do.
 func (n *network) rearm(now engine.Time, at int32) (engine.Time, bool) {
 	d := &n.domains[at]
-	if d.single != nil {
-		return d.single.rearm()
-	}
 	if d.dirty {
 		n.solve(now, d)
 	}
 	first := never
 	for _, c := range d.active {
 		first = min(first, n.classes[c].ends)
+	}
+	if d.coming.len() > 0 {
+		first = min(first, d.coming.peek().at)
 	}
 	if first < d.armed {
 		d.armed = first
@@ -330,29 +363,25 @@ func (n *network) rearm(now engine.Time, at int32) (engine.Time, bool) {
 // fired takes note that an event scheduled for a domain has come.
 func (n *network) fired(now engine.Time, at int32) {
 	d := &n.domains[at]
-	if d.single != nil {
-		d.single.fired(now)
-	} else if d.armed <= now {
+	if d.armed <= now {
 		d.armed = never
 	}
+	n.advance(now, d)
 }
 
-// due removes a flow of the domain that has ended by now.
-func (n *network) due(now engine.Time, at int32) (ended entry, ok bool) {
+// due removes a flow of the domain that has ended by now, and tells its class.
+func (n *network) due(now engine.Time, at int32) (ended job, of classID, ok bool) {
 	d := &n.domains[at]
-	if d.single != nil {
-		return d.single.due()
-	}
 	for _, id := range d.active {
 		c := &n.classes[id]
 		if c.ends > now {
 			continue
 		}
-		c.advance(now)
+		c.tick(now)
 		if ended, ok = c.due(); ok {
-			return ended, true
+			return ended, id, true
 		}
 		c.ends = c.next()
 	}
-	return entry{}, false
+	return job{}, 0, false
 }

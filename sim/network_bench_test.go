@@ -59,30 +59,39 @@ func mesh() *network {
 func shareFlows(b *testing.B, n *network, flows int) {
 	now := engine.Time(0)
 	g := gaps(1)
-	classOf := make([]classID, flows)
-	start := func(job uint32) {
-		classOf[job] = classID(uint64(g.next()) % uint64(len(n.classes)))
-		n.start(now, classOf[job], job, float64(1000+g.next()%1_000_000))
+	single := n.domains[0].single
+	start := func(task uint32) {
+		class := classID(uint64(g.next()) % uint64(len(n.classes)))
+		j, bytes := job{task: task}, float64(1000+g.next()%1_000_000)
+		if single != nil {
+			single.start(now, j, bytes, 1)
+		} else {
+			n.start(now, class, j, bytes)
+		}
 	}
-	for job := range flows {
-		start(uint32(job))
+	for task := range flows {
+		start(uint32(task))
 	}
-	next, _ := n.rearm(now, 0)
 	ended := 0
 	b.ReportAllocs()
 	b.ResetTimer()
 	for ended < b.N {
-		now = next
-		n.fired(now, 0)
-		for {
-			e, ok := n.due(now, 0)
-			if !ok {
-				break
+		if single != nil {
+			now, _ = single.rearm()
+			single.fired(now)
+			for j, ok := single.due(); ok; j, ok = single.due() {
+				single.leave(1)
+				start(j.task)
+				ended++
 			}
-			n.leave(now, classOf[e.job])
-			start(e.job)
+			continue
+		}
+		now, _ = n.rearm(now, 0)
+		n.fired(now, 0)
+		for j, class, ok := n.due(now, 0); ok; j, class, ok = n.due(now, 0) {
+			n.leave(now, class)
+			start(j.task)
 			ended++
 		}
-		next, _ = n.rearm(now, 0)
 	}
 }

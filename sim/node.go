@@ -28,8 +28,8 @@ type node struct {
 	incarnation uint32
 	held        []engine.Event // while paused
 
-	memory    server
-	processor int32
+	memory    *server
+	processor *server
 	egress    linkID
 	ingress   linkID
 	put, get  classID // flows to and from the store
@@ -46,6 +46,10 @@ func (w *world) build(mesh bool) {
 	c := &w.trial.Cluster
 	machines := append([]scenarios.Machine{c.Gateway, c.Storage}, c.Workers...)
 	w.nodes = make([]node, len(machines))
+	var host *server
+	if c.HostCores > 0 {
+		host = w.addServer(newServer(c.HostCores, 1))
+	}
 	n := &w.network
 	for i, m := range machines {
 		node := &w.nodes[i]
@@ -57,16 +61,11 @@ func (w *world) build(mesh bool) {
 		}
 		node.cores, node.linkBandwidth = m.Cores, perNanosecond(link)
 		node.memoryBandwidth = perNanosecond(w.trial.Profile.Memory.Bandwidth)
-		node.memory = newServer(node.memoryBandwidth, math.Inf(1))
+		node.memory = w.addServer(newServer(node.memoryBandwidth, math.Inf(1)))
 		node.egress, node.ingress = n.addLink(node.linkBandwidth), n.addLink(node.linkBandwidth)
-		if c.HostCores > 0 {
-			continue
+		if node.processor = host; host == nil {
+			node.processor = w.addServer(newServer(m.Cores, 1))
 		}
-		node.processor = int32(len(w.processors))
-		w.processors = append(w.processors, newServer(m.Cores, 1))
-	}
-	if c.HostCores > 0 {
-		w.processors = append(w.processors, newServer(c.HostCores, 1))
 	}
 	// Everything to and from the services of the storage node passes its
 	// link, its cap and the store itself.
@@ -99,9 +98,18 @@ func (w *world) build(mesh bool) {
 	loopback := n.addLink(boundless)
 	storage.put, storage.get = n.addClass(stream, loopback), n.addClass(stream, loopback)
 	n.connect(!mesh && len(w.trial.Faults) == 0)
-	w.marked[onNetwork] = make([]bool, len(n.domains))
-	w.marked[onProcessor] = make([]bool, len(w.processors))
-	w.marked[onMemory] = make([]bool, len(w.nodes))
+	for i := range n.domains {
+		if single := n.domains[i].single; single != nil {
+			w.addServer(single)
+		}
+	}
+}
+
+// addServer gives a server its place in the list.
+func (w *world) addServer(s *server) *server {
+	s.index = uint32(len(w.servers))
+	w.servers = append(w.servers, s)
+	return s
 }
 
 // boundless is the bandwidth, in bytes per ns, of what has no limit: so much

@@ -11,89 +11,143 @@ type server struct {
 	capacity float64 // demand that can be met
 	limit    float64 // speed of a job that is not slowed down
 	demand   float64
-	jobs     int
-	changed  bool        // speed is not that of the demand yet
-	armed    engine.Time // when the event for the next end is due
-	seq      uint32
+	stale    bool // speed is not that of the demand yet
+	// coming are flows that begin a little later, in the order of their times.
+	coming fifo[coming]
+
+	touched bool        // its next event may have changed
+	armed   engine.Time // when the event for the next end is due
+	index   uint32      // in the world's list
+}
+
+// coming is a flow that begins at a time that is known: the store needs a
+// moment before the first byte. It needs no event of its own, because until
+// it can have ended it only slows others down.
+type coming struct {
+	at   engine.Time
+	work float64
+	job  job
 }
 
 // newServer returns a server. For a link, capacity is in bytes per ns, every
 // demand is 1 and limit is the most that one flow can get; for a processor
 // capacity is in cores, demands are in cores, and limit is 1.
-func newServer(capacity, limit float64) server {
-	return server{capacity: capacity, limit: limit, armed: never}
+func newServer(capacity, limit float64) *server {
+	return &server{capacity: capacity, limit: limit, armed: never}
 }
 
-// reckon sets the speed that the demand allows.
+// tick brings the clock up to a time, at the speed that the demand allows.
+func (s *server) tick(now engine.Time) {
+	if now == s.updated {
+		return
+	}
+	s.reckon()
+	s.sharing.tick(now)
+}
+
+// reckon sets the speed that the demand allows. Of several changes at one
+// instant only the last counts.
 func (s *server) reckon() {
-	if s.jobs == 0 {
+	if !s.stale {
+		return
+	}
+	s.stale = false
+	if len(s.heap) == 0 {
 		s.demand, s.speed = 0, 0
 		return
 	}
 	s.speed = min(s.limit, s.capacity/s.demand)
 }
 
-// change brings the clock up, before the demand or the capacity changes. The
-// new speed is found when time goes on, so once for all changes of an instant.
-func (s *server) change(now engine.Time) {
-	if now > s.updated {
-		if s.changed {
-			s.reckon()
-		}
-		s.clock += s.speed * float64(now-s.updated)
-		s.updated = now
+// advance brings the server up to now: flows that were coming have begun.
+func (s *server) advance(now engine.Time) {
+	for s.coming.len() > 0 && s.coming.peek().at <= now {
+		c := s.coming.pop()
+		s.tick(c.at)
+		s.add(c.job, c.work)
+		s.demand++
+		s.stale = true
 	}
-	s.changed = true
+	s.tick(now)
 }
 
-// start adds a job at time now, and returns what tells its entry from those of
-// earlier jobs with the same number.
-func (s *server) start(now engine.Time, job uint32, work, demand float64) (seq uint32) {
-	s.change(now)
-	seq = s.seq
-	s.add(job, work, seq)
-	s.seq++
-	s.jobs++
+// start adds a job at time now.
+func (s *server) start(now engine.Time, j job, work, demand float64) {
+	s.advance(now)
+	s.add(j, work)
 	s.demand += demand
-	return seq
+	s.stale = true
 }
 
-// leave takes the demand of a job that has ended, or was cancelled, off the
-// server. The entry of a cancelled job stays until the clock reaches it, or no
-// job is left.
-func (s *server) leave(now engine.Time, demand float64) {
-	s.change(now)
+// startAfter adds a flow that begins when a delay is over. The delay is the
+// same for all flows of a server.
+func (s *server) startAfter(now, delay engine.Time, j job, work float64) {
+	s.advance(now)
+	s.coming.push(coming{now + delay, work, j})
+}
+
+// leave takes the demand of a job that is no more off the server, which has
+// been brought up to now.
+func (s *server) leave(demand float64) {
 	s.demand -= demand
-	if s.jobs--; s.jobs == 0 {
-		s.heap = s.heap[:0]
+	s.stale = true
+}
+
+// cancel takes the jobs of a task off, each with the given demand.
+func (s *server) cancel(now engine.Time, task uint32, demand float64) {
+	s.advance(now)
+	for range s.remove(task) {
+		s.leave(demand)
 	}
+	s.coming.deleteFunc(func(c coming) bool { return c.job.task == task })
 }
 
 // resize changes the capacity, at time now.
 func (s *server) resize(now engine.Time, capacity float64) {
-	s.change(now)
+	s.advance(now)
 	s.capacity = capacity
+	s.stale = true
 }
 
 // rearm returns the time for which an event must be scheduled, or false if
 // one that is scheduled already will do. An event that comes too early is
-// harmless.
+// harmless. The server has been brought up to the present.
 func (s *server) rearm() (engine.Time, bool) {
-	if s.changed {
-		s.changed = false
-		s.reckon()
+	s.reckon()
+	next := s.next()
+	if n := s.coming.len(); n > 0 {
+		next = min(next, s.firstComing(n))
 	}
-	if next := s.next(); next < s.armed {
+	if next < s.armed {
 		s.armed = next
 		return next, true
 	}
 	return 0, false
 }
 
-// fired takes note that a scheduled event has come, and brings the clock up.
+// firstComing returns a time before which none of the flows that are coming
+// can have ended.
+func (s *server) firstComing(n int) engine.Time {
+	if n > 8 { // Too many to look at; none ends before it begins.
+		return s.coming.peek().at
+	}
+	first := never
+	fastest := min(s.limit, s.capacity)
+	for i := range n {
+		c := s.coming.at(i)
+		if fastest > 0 {
+			first = min(first, later(c.at, c.work/fastest))
+		} else {
+			first = min(first, c.at)
+		}
+	}
+	return first
+}
+
+// fired takes note that a scheduled event has come, and brings the server up.
 func (s *server) fired(now engine.Time) {
 	if s.armed <= now {
 		s.armed = never
 	}
-	s.change(now)
+	s.advance(now)
 }

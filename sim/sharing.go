@@ -15,48 +15,57 @@ const never engine.Time = math.MaxInt64
 // reaches the reading at its start plus its work. So a change of speed touches
 // no job, and the next to end is on top of a heap.
 type sharing struct {
-	heap    []entry
+	heap    []job
 	clock   float64 // work given so far, at time updated
 	updated engine.Time
 	speed   float64 // work per ns
+	seq     uint32
 }
 
-type entry struct {
-	end float64 // reading of the clock at which the job ends
-	seq uint32  // breaks ties, in order of arrival
-	job uint32
+// job is a task's use of a shared resource.
+type job struct {
+	end   float64 // reading of the clock at which it ends
+	bytes int64
+	seq   uint32 // breaks ties, in order of arrival
+	task  uint32
+	kind  jobKind
 }
 
-func (e *entry) before(o *entry) bool {
-	return e.end < o.end || e.end == o.end && int32(e.seq-o.seq) < 0
+func (j *job) before(o *job) bool {
+	return j.end < o.end || j.end == o.end && int32(j.seq-o.seq) < 0
 }
 
-// advance brings the clock up to now.
-func (s *sharing) advance(now engine.Time) {
+// tick brings the clock up to a time.
+func (s *sharing) tick(now engine.Time) {
 	if now > s.updated {
 		s.clock += s.speed * float64(now-s.updated)
 		s.updated = now
 	}
 }
 
-// add starts a job of the given work at the time the clock was advanced to.
-func (s *sharing) add(job uint32, work float64, seq uint32) {
+// add starts a job of the given work at the time the clock shows.
+func (s *sharing) add(j job, work float64) {
 	if len(s.heap) == 0 {
 		s.clock = 0 // Keeps the clock's precision.
 	}
-	e := entry{s.clock + work, seq, job}
-	s.heap = append(s.heap, e)
+	j.end, j.seq = s.clock+work, s.seq
+	s.seq++
+	s.heap = append(s.heap, j)
+	s.up(len(s.heap) - 1)
+}
+
+func (s *sharing) up(i int) {
 	h := s.heap
-	i := len(h) - 1
+	j := h[i]
 	for i > 0 {
 		parent := (i - 1) / 2
-		if !e.before(&h[parent]) {
+		if !j.before(&h[parent]) {
 			break
 		}
 		h[i] = h[parent]
 		i = parent
 	}
-	h[i] = e
+	h[i] = j
 }
 
 // The clock is a sum of rounded numbers, so a job that should end on a
@@ -69,30 +78,35 @@ func (s *sharing) next() engine.Time {
 	if len(s.heap) == 0 || s.speed <= 0 {
 		return never
 	}
-	wait := (s.heap[0].end - s.clock) / s.speed
-	wait = math.Ceil(wait - slack - wait*4e-16)
-	if wait >= float64(never-s.updated) {
-		return never
-	}
-	return s.updated + max(engine.Time(wait), 0)
+	return later(s.updated, (s.heap[0].end-s.clock)/s.speed)
 }
 
-// due removes a job that has ended by the time the clock was advanced to.
-func (s *sharing) due() (ended entry, ok bool) {
+// later adds a time in ns, rounded up, to another.
+func later(now engine.Time, wait float64) engine.Time {
+	wait = math.Ceil(wait - slack - wait*4e-16)
+	if wait >= float64(never-now) {
+		return never
+	}
+	return now + max(engine.Time(wait), 0)
+}
+
+// due removes a job that has ended by the time that the clock shows.
+func (s *sharing) due() (ended job, ok bool) {
 	if len(s.heap) == 0 || s.heap[0].end > s.clock+s.speed*2*slack+s.clock*8e-16 {
-		return entry{}, false
+		return job{}, false
 	}
 	ended = s.heap[0]
 	last := len(s.heap) - 1
-	e := s.heap[last]
+	j := s.heap[last]
 	s.heap = s.heap[:last]
 	if last > 0 {
-		s.down(e)
+		s.down(j)
 	}
 	return ended, true
 }
 
-func (s *sharing) down(e entry) {
+// down places a job at the root and lets it sink.
+func (s *sharing) down(j job) {
 	h := s.heap
 	n := len(h)
 	i := 0
@@ -104,11 +118,31 @@ func (s *sharing) down(e entry) {
 		if right := least + 1; right < n && h[right].before(&h[least]) {
 			least = right
 		}
-		if !h[least].before(&e) {
+		if !h[least].before(&j) {
 			break
 		}
 		h[i] = h[least]
 		i = least
 	}
-	h[i] = e
+	h[i] = j
+}
+
+// remove takes the jobs of a task out, and returns how many there were.
+func (s *sharing) remove(task uint32) int {
+	kept := s.heap[:0]
+	removed := 0
+	for _, j := range s.heap {
+		if j.task == task {
+			removed++
+		} else {
+			kept = append(kept, j)
+		}
+	}
+	s.heap = kept
+	if removed > 0 {
+		for i := range s.heap {
+			s.up(i)
+		}
+	}
+	return removed
 }

@@ -91,7 +91,7 @@ func (w *world) operationDone(at uint32) {
 	case w.tasks[r.task].generation == r.generation:
 		w.tasks[r.task].operations--
 		if r.stage == stageGet {
-			w.transfer(r.task, getFromStore, r.bytes)
+			w.transfer(r.task, getFromStore, r.bytes, 0)
 		} else {
 			w.resume(r.task, r.stage)
 		}

@@ -81,18 +81,6 @@ const (
 	computing
 )
 
-// job is a task's use of a shared resource.
-type job struct {
-	task   uint32
-	kind   jobKind
-	alive  bool
-	on     resource
-	class  classID
-	seq    uint32
-	demand float64
-	bytes  int64
-}
-
 func (w *world) newTask() uint32 {
 	if last := len(w.freeTask) - 1; last >= 0 {
 		at := w.freeTask[last]
@@ -154,10 +142,8 @@ func (w *world) resume(at uint32, s stage) {
 		w.fetchAll(at)
 	case stageMissing, stageFetchLog:
 		w.fetched(at, 1)
-	case stageGetAll:
-		w.transferAll(at, engine.FromStore, getFromStore)
 	case stageMemoryGet:
-		w.transferAll(at, engine.FromMemory, getFromMemory)
+		w.transferAll(at, engine.FromMemory, getFromMemory, 0)
 	case stageComputed:
 		w.stretchDone(at)
 	case stagePutLog:
@@ -169,9 +155,9 @@ func (w *world) resume(at uint32, s stage) {
 	case stageRevision:
 		w.revisionKnown(at)
 	case stagePut:
-		w.transfer(at, putToStore, w.tasks[at].bytes)
+		w.transfer(at, putToStore, w.tasks[at].bytes, 0)
 	case stageMemoryPut:
-		w.transfer(at, putToMemory, w.tasks[at].bytes)
+		w.transfer(at, putToMemory, w.tasks[at].bytes, 0)
 	case stageLost:
 		w.endTask(at, engine.DataLost)
 	}
@@ -301,14 +287,14 @@ func (w *world) fetchAll(at uint32) {
 			}
 		}
 	default:
-		w.delay(at, w.cost.get, stageGetAll)
+		w.transferAll(at, engine.FromStore, getFromStore, w.cost.get)
 	}
 	switch {
 	case keys[engine.FromMemory] == 0:
 	case w.cost.memoryGet > 0:
 		w.delay(at, w.cost.memoryGet, stageMemoryGet)
 	default:
-		w.transferAll(at, engine.FromMemory, getFromMemory)
+		w.transferAll(at, engine.FromMemory, getFromMemory, 0)
 	}
 }
 
@@ -325,11 +311,12 @@ func (w *world) lookInVain(at uint32, keys int32) {
 	w.delay(at, time, stageMissing)
 }
 
-// transferAll starts the transfers of all keys that come from one place.
-func (w *world) transferAll(at uint32, from engine.Source, kind jobKind) {
+// transferAll starts the transfers of all keys that come from one place, when
+// a delay is over.
+func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay engine.Time) {
 	for i := range w.tasks[at].keys {
-		if k := w.tasks[at].keys[i]; k.source == from {
-			w.transfer(at, kind, k.bytes)
+		if k := &w.tasks[at].keys[i]; k.source == from {
+			w.transfer(at, kind, k.bytes, delay)
 		}
 	}
 }
@@ -391,7 +378,8 @@ func (w *world) stretch(at uint32) {
 		return
 	}
 	p := w.nodes[t.node].processor
-	w.startJob(at, job{kind: computing, on: resource{onProcessor, p}, demand: f.CPU}, float64(work))
+	p.start(w.now, job{task: at, kind: computing}, float64(work), f.CPU)
+	w.touch(p)
 }
 
 // posting returns the index of the output that a task posts next: outputs are
@@ -499,7 +487,7 @@ func (w *world) putIntoStore(at uint32) {
 	case t.plan.Guarded:
 		w.operate(at, w.cost.revision, stageRevision, 0)
 	case !w.store.individually:
-		w.delay(at, w.cost.put, stagePut)
+		w.transfer(at, putToStore, t.bytes, w.cost.put)
 	default:
 		w.operate(at, w.cost.put, stagePut, 0)
 	}
@@ -543,7 +531,7 @@ func (w *world) putIntoMemory(at uint32) {
 		w.delay(at, w.cost.memoryPut, stageMemoryPut)
 		return
 	}
-	w.transfer(at, putToMemory, w.tasks[at].bytes)
+	w.transfer(at, putToMemory, w.tasks[at].bytes, 0)
 }
 
 func (w *world) itemPut(at uint32) {
@@ -605,131 +593,114 @@ func (w *world) cancel(at uint32) {
 	w.retire(at)
 }
 
-// leaveAll takes all jobs of a task off their resources. It is rare enough to
-// look through all jobs.
+// leaveAll takes all jobs of a task off their resources.
 func (w *world) leaveAll(at uint32) {
-	for j := range w.jobs {
-		if w.jobs[j].alive && w.jobs[j].task == at {
-			w.leaveJob(uint32(j))
+	n := &w.nodes[w.tasks[at].node]
+	n.memory.cancel(w.now, at, 1)
+	w.touch(n.memory)
+	n.processor.cancel(w.now, at, w.tasks[at].function.CPU)
+	w.touch(n.processor)
+	for _, class := range [...]classID{n.put, n.get} {
+		domain := w.network.classes[class].domain
+		if single := w.network.domains[domain].single; single != nil {
+			single.cancel(w.now, at, 1)
+			w.touch(single)
+		} else {
+			w.network.cancel(w.now, class, at)
+			w.touchDomain(domain)
 		}
 	}
 }
 
 // Jobs.
 
-// transfer starts a flow for a task.
-func (w *world) transfer(at uint32, kind jobKind, bytes int64) {
-	t := &w.tasks[at]
-	j := job{kind: kind, bytes: bytes, demand: 1}
-	n := &w.nodes[t.node]
+// transfer starts a flow for a task when a delay is over, which is that of
+// all flows of its kind.
+func (w *world) transfer(at uint32, kind jobKind, bytes int64, delay engine.Time) {
+	n := &w.nodes[w.tasks[at].node]
+	j := job{task: at, kind: kind, bytes: bytes}
+	class := n.get
 	switch kind {
-	case getFromStore:
-		j.class = n.get
-		j.on = resource{onNetwork, w.network.classes[n.get].domain}
 	case putToStore:
-		j.class = n.put
-		j.on = resource{onNetwork, w.network.classes[n.put].domain}
-	default:
-		j.on = resource{onMemory, int32(t.node)}
-	}
-	w.startJob(at, j, float64(bytes))
-}
-
-// startJob starts a job of a task.
-func (w *world) startJob(at uint32, j job, work float64) {
-	var id uint32
-	if last := len(w.freeJobs) - 1; last >= 0 {
-		id = w.freeJobs[last]
-		w.freeJobs = w.freeJobs[:last]
-	} else {
-		id = uint32(len(w.jobs))
-		w.jobs = append(w.jobs, job{})
-	}
-	j.task, j.alive = at, true
-	switch j.on.kind {
-	case onNetwork:
-		j.seq = w.network.start(w.now, j.class, id, work)
-	case onProcessor:
-		j.seq = w.processors[j.on.index].start(w.now, id, work, j.demand)
-	case onMemory:
-		j.seq = w.nodes[j.on.index].memory.start(w.now, id, work, 1)
-	}
-	w.jobs[id] = j
-	w.touch(j.on)
-}
-
-// leaveJob takes a job off its resource.
-func (w *world) leaveJob(id uint32) {
-	j := &w.jobs[id]
-	switch j.on.kind {
-	case onNetwork:
-		w.network.leave(w.now, j.class)
-	case onProcessor:
-		w.processors[j.on.index].leave(w.now, j.demand)
-	case onMemory:
-		w.nodes[j.on.index].memory.leave(w.now, 1)
-	}
-	w.touch(j.on)
-	j.alive = false
-	w.freeJobs = append(w.freeJobs, id)
-}
-
-// networkDue ends the flows of a domain that are due.
-func (w *world) networkDue(domain int32) {
-	w.network.fired(w.now, domain)
-	on := resource{onNetwork, domain}
-	for {
-		e, ok := w.network.due(w.now, domain)
-		if !ok {
-			break
-		}
-		w.endJob(e, on)
-	}
-	w.touch(on)
-}
-
-// serverDue ends the jobs of a processor or memory that are due.
-func (w *world) serverDue(on resource, s *server) {
-	s.fired(w.now)
-	for {
-		e, ok := s.due()
-		if !ok {
-			break
-		}
-		w.endJob(e, on)
-	}
-	w.touch(on)
-}
-
-// endJob goes on with the task whose job has ended. The entry of a job that
-// was cancelled means nothing any more.
-func (w *world) endJob(e entry, on resource) {
-	j := &w.jobs[e.job]
-	if !j.alive || j.seq != e.seq || j.on != on {
+		class = n.put
+	case getFromMemory, putToMemory:
+		n.memory.start(w.now, j, float64(bytes), 1)
+		w.touch(n.memory)
 		return
 	}
-	at, kind, bytes := j.task, j.kind, j.bytes
-	w.leaveJob(e.job)
-	i := w.invocation(w.tasks[at].subject.Invocation)
-	switch kind {
+	domain := w.network.classes[class].domain
+	switch single := w.network.domains[domain].single; {
+	case single == nil && delay > 0:
+		w.network.startAfter(w.now, delay, class, j, float64(bytes))
+		w.touchDomain(domain)
+	case single == nil:
+		w.network.start(w.now, class, j, float64(bytes))
+		w.touchDomain(domain)
+	case delay > 0:
+		single.startAfter(w.now, delay, j, float64(bytes))
+		w.touch(single)
+	default:
+		single.start(w.now, j, float64(bytes), 1)
+		w.touch(single)
+	}
+}
+
+// domainDue ends the flows of a domain that are due.
+func (w *world) domainDue(domain int32) {
+	w.network.fired(w.now, domain)
+	for {
+		j, class, ok := w.network.due(w.now, domain)
+		if !ok {
+			break
+		}
+		w.network.leave(w.now, class)
+		w.endJob(&j)
+	}
+	w.touchDomain(domain)
+}
+
+// serverDue ends the jobs of a server that are due.
+func (w *world) serverDue(s *server) {
+	s.fired(w.now)
+	for {
+		j, ok := s.due()
+		if !ok {
+			break
+		}
+		demand := 1.0
+		if j.kind == computing {
+			demand = w.tasks[j.task].function.CPU
+		}
+		s.leave(demand)
+		w.endJob(&j)
+	}
+	w.touch(s)
+}
+
+// endJob goes on with the task whose job has ended.
+func (w *world) endJob(j *job) {
+	if j.kind == computing {
+		w.stretchDone(j.task)
+		return
+	}
+	i := w.invocation(w.tasks[j.task].subject.Invocation)
+	switch j.kind {
 	case getFromStore:
 		if i != nil {
-			i.record.RemoteRead += bytes
+			i.record.RemoteRead += j.bytes
 		}
-		w.keyFetched(at)
+		w.keyFetched(j.task)
 	case getFromMemory:
 		if i != nil {
-			i.record.LocalRead += bytes
+			i.record.LocalRead += j.bytes
 		}
-		w.keyFetched(at)
+		w.keyFetched(j.task)
 	case putToStore:
-		w.uploaded(at)
+		w.uploaded(j.task)
 	case putToMemory:
 		if i != nil {
-			i.record.LocalWritten += bytes
+			i.record.LocalWritten += j.bytes
 		}
-		w.itemPut(at)
-	case computing:
-		w.stretchDone(at)
+		w.itemPut(j.task)
 	}
 }

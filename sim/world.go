@@ -42,16 +42,15 @@ type world struct {
 	queue queue
 	nodes []node
 
-	network    network
-	processors []server
-	store      store
-	// touched are the resources whose next event may have changed. They are
-	// looked at once, when the event that touched them has been handled.
-	touched []resource
-	marked  [resourceKinds][]bool
+	network network
+	servers []*server // all of them: processors, memories, single links
+	store   store
+	// touched are the servers and domains whose next event may have changed.
+	// They are looked at once, when the event that touched them has been
+	// handled.
+	touched        []*server
+	touchedDomains []int32
 
-	jobs     []job
-	freeJobs []uint32
 	tasks    []task
 	freeTask []uint32
 	messages []engine.Message
@@ -98,31 +97,14 @@ const (
 	evTimer                       // node, a: index, b: kind
 	evContainer                   // node, a: index, b: generation
 	evTask                        // a: task, b: generation<<8 | stage
-	evNetwork                     // a: domain
-	evProcessor                   // a: processor
-	evMemory                      // node
+	evDomain                      // a: domain of the network
+	evShared                      // a: server whose jobs share it
 	evOperation                   // a: request
 	evServer                      // a server of the store is free
 	evFaultBegin                  // a: fault
 	evFaultNoticed
 	evFaultEnd
 )
-
-// resourceKind says which kind of resource jobs share.
-type resourceKind uint8
-
-const (
-	onNetwork resourceKind = iota
-	onProcessor
-	onMemory
-
-	resourceKinds
-)
-
-type resource struct {
-	kind  resourceKind
-	index int32
-}
 
 func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) {
 	p := t.Profile
@@ -180,7 +162,7 @@ func (w *world) run(ctx context.Context) error {
 		e := w.queue.pop()
 		w.now = e.at
 		w.handle(&e)
-		if len(w.touched) > 0 {
+		if len(w.touched)+len(w.touchedDomains) > 0 {
 			w.settle()
 		}
 	}
@@ -210,12 +192,10 @@ func (w *world) handle(e *event) {
 		if t := &w.tasks[e.a]; t.generation == uint32(e.b>>8) {
 			w.resume(e.a, stage(e.b&0xff))
 		}
-	case evNetwork:
-		w.networkDue(int32(e.a))
-	case evProcessor:
-		w.serverDue(resource{onProcessor, int32(e.a)}, &w.processors[e.a])
-	case evMemory:
-		w.serverDue(resource{onMemory, int32(e.node)}, &w.nodes[e.node].memory)
+	case evDomain:
+		w.domainDue(int32(e.a))
+	case evShared:
+		w.serverDue(w.servers[e.a])
 	case evOperation:
 		w.operationDone(e.a)
 	case evServer:
@@ -229,37 +209,39 @@ func (w *world) handle(e *event) {
 	}
 }
 
-// touch has a resource looked at when the event has been handled.
-func (w *world) touch(r resource) {
-	if marks := w.marked[r.kind]; !marks[r.index] {
-		marks[r.index] = true
-		w.touched = append(w.touched, r)
+// touch has a server looked at when the event has been handled.
+func (w *world) touch(s *server) {
+	if !s.touched {
+		s.touched = true
+		w.touched = append(w.touched, s)
 	}
 }
 
-// settle schedules the next event of every resource that was touched.
+// touchDomain has a domain of the network looked at when the event has been
+// handled.
+func (w *world) touchDomain(domain int32) {
+	if d := &w.network.domains[domain]; !d.touched {
+		d.touched = true
+		w.touchedDomains = append(w.touchedDomains, domain)
+	}
+}
+
+// settle schedules the next event of everything that was touched.
 func (w *world) settle() {
-	for _, r := range w.touched {
-		w.marked[r.kind][r.index] = false
-		var at engine.Time
-		var ok bool
-		e := event{kind: evNetwork, a: uint32(r.index)}
-		switch r.kind {
-		case onNetwork:
-			at, ok = w.network.rearm(w.now, r.index)
-		case onProcessor:
-			e.kind = evProcessor
-			at, ok = w.processors[r.index].rearm()
-		case onMemory:
-			e = event{kind: evMemory, node: uint16(r.index)}
-			at, ok = w.nodes[r.index].memory.rearm()
-		}
-		if ok {
-			e.at = at
-			w.queue.push(e)
+	for _, s := range w.touched {
+		s.touched = false
+		if at, ok := s.rearm(); ok {
+			w.queue.push(event{at: at, kind: evShared, a: s.index})
 		}
 	}
 	w.touched = w.touched[:0]
+	for _, domain := range w.touchedDomains {
+		w.network.domains[domain].touched = false
+		if at, ok := w.network.rearm(w.now, domain); ok {
+			w.queue.push(event{at: at, kind: evDomain, a: uint32(domain)})
+		}
+	}
+	w.touchedDomains = w.touchedDomains[:0]
 }
 
 // after schedules an event.
