@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/flowtwin/flowtwin/engine/data"
+import (
+	"slices"
+
+	"github.com/flowtwin/flowtwin/engine/data"
+)
 
 // EffectKind says what a driver is asked to do.
 type EffectKind uint8
@@ -96,6 +100,12 @@ func (e *Effects) Reset() { e.List = e.List[:0] }
 
 // add appends an effect of the given kind and returns it to be filled in.
 func (e *Effects) add(kind EffectKind) *Effect {
-	e.List = append(e.List, Effect{Kind: kind})
-	return &e.List[len(e.List)-1]
+	n := len(e.List)
+	if n == cap(e.List) {
+		e.List = slices.Grow(e.List, n+1) // Doubled, as append does not do for long ones.
+	}
+	e.List = e.List[:n+1]
+	added := &e.List[n]
+	*added = Effect{Kind: kind}
+	return added
 }

@@ -24,12 +24,12 @@ type admissions struct {
 	armed            bool // a deadline timer is set
 }
 
-type list struct{ first, last int32 }
+type list struct{ first, last uint32 }
 
 type admission struct {
 	invocation     Invocation
 	arrived        Time
-	previous, next int32
+	previous, next uint32
 	alive          bool
 	finished       bool // its end has been reported
 }
@@ -61,7 +61,7 @@ func (n *Node) arrive(e Event) {
 	s.invocation.Generation++
 	s.invocation.Attempt = 0
 	s.arrived, s.alive, s.finished = n.now, true, false
-	a.link(&a.waiting, int32(at))
+	a.link(&a.waiting, at)
 	admit := n.effects.add(EffectAdmit)
 	admit.Invocation, admit.Number = s.invocation, e.Number
 	n.armDeadline(e.Invocation.Workflow)
@@ -92,9 +92,9 @@ func (n *Node) finish(i Invocation, o Outcome) {
 		return
 	}
 	if s.finished {
-		a.unlink(&a.overdue, int32(i.Slot))
+		a.unlink(&a.overdue, i.Slot)
 	} else {
-		a.unlink(&a.waiting, int32(i.Slot))
+		a.unlink(&a.waiting, i.Slot)
 		n.reportEnd(s, o)
 	}
 	n.release(s.invocation)
@@ -108,7 +108,7 @@ func (n *Node) reportEnd(s *admission, o Outcome) {
 	s.finished = true
 }
 
-func (a *admissions) link(l *list, at int32) {
+func (a *admissions) link(l *list, at uint32) {
 	s := &a.slots[at]
 	s.previous, s.next = l.last, none
 	if l.last != none {
@@ -119,7 +119,7 @@ func (a *admissions) link(l *list, at int32) {
 	l.last = at
 }
 
-func (a *admissions) unlink(l *list, at int32) {
+func (a *admissions) unlink(l *list, at uint32) {
 	s := &a.slots[at]
 	if s.previous != none {
 		a.slots[s.previous].next = s.next

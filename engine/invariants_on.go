@@ -29,7 +29,7 @@ func (n *Node) check() {
 // then either in its pool's queue or in a container.
 func (n *Node) wrongTasks() string {
 	w := &n.worker
-	used := map[int32]bool{}
+	used := map[uint32]bool{}
 	for wf := range n.slots {
 		for at := range n.slots[wf] {
 			s := &n.slots[wf][at]
@@ -37,8 +37,8 @@ func (n *Node) wrongTasks() string {
 				return fmt.Sprintf("invocation %v has ended and has tasks", s.occupant(WorkflowID(wf), uint32(at)))
 			}
 			younger := none
-			for t := s.tasks; t != none; t = w.tasks[t].older {
-				task := &w.tasks[t]
+			for t := s.tasks; t != none; t = w.tasks.At(t).older {
+				task := w.tasks.At(t)
 				if used[t] || task.younger != younger {
 					return fmt.Sprintf("the list of the tasks of %v is broken", task.subject.Invocation)
 				}
@@ -46,22 +46,22 @@ func (n *Node) wrongTasks() string {
 				if task.subject.Invocation != s.occupant(WorkflowID(wf), uint32(at)) {
 					return fmt.Sprintf("%v is among the tasks of %v", task.subject, s.occupant(WorkflowID(wf), uint32(at)))
 				}
-				if c := task.container; c != none && (w.containers[c].task != t || w.containers[c].state != containerBusy) {
+				if c := task.container; c != none && (w.containers.At(c).task != t || w.containers.At(c).state != containerBusy) {
 					return fmt.Sprintf("%v is not in its container", task.subject)
 				}
 			}
 		}
 	}
-	if len(used)+len(w.freeTasks) != len(w.tasks) {
-		return fmt.Sprintf("of %d tasks, %d are used and %d free", len(w.tasks), len(used), len(w.freeTasks))
+	if len(used) != w.tasks.Taken() {
+		return fmt.Sprintf("%d tasks are there, %d are used", w.tasks.Taken(), len(used))
 	}
 	queued := 0
-	for at := range w.all {
-		p := &w.all[at]
+	for at := range w.all.Used() {
+		p := w.all.At(at)
 		length, previous := int32(0), none
-		for t := p.first; t != none; t = w.tasks[t].next {
-			task := &w.tasks[t]
-			if !used[t] || task.container != none || task.pool != int32(at) || task.previous != previous {
+		for t := p.first; t != none; t = w.tasks.At(t).next {
+			task := w.tasks.At(t)
+			if !used[t] || task.container != none || task.pool != at || task.previous != previous {
 				return fmt.Sprintf("the queue of pool %d is broken at %v", at, task.subject)
 			}
 			previous = t
@@ -73,8 +73,8 @@ func (n *Node) wrongTasks() string {
 		queued += int(length)
 	}
 	running := 0
-	for c := range w.containers {
-		if w.containers[c].state == containerBusy {
+	for c := range w.containers.Used() {
+		if w.containers.At(c).state == containerBusy {
 			running++
 		}
 	}
@@ -88,14 +88,14 @@ func (n *Node) wrongTasks() string {
 func (n *Node) wrongContainers() string {
 	w := &n.worker
 	type count struct{ idle, starting, all int }
-	counts := make([]count, len(w.all))
-	gone := 0
-	for i := range w.containers {
-		c := &w.containers[i]
+	counts := make([]count, w.all.Used())
+	alive := 0
+	for i := range w.containers.Used() {
+		c := w.containers.At(i)
 		if c.state == containerGone {
-			gone++
 			continue
 		}
+		alive++
 		at := &counts[c.pool]
 		at.all++
 		switch c.state {
@@ -108,11 +108,11 @@ func (n *Node) wrongContainers() string {
 			return fmt.Sprintf("container %d is in state %d and has task %d", i, c.state, c.task)
 		}
 	}
-	if gone != len(w.freeSlots) {
-		return fmt.Sprintf("%d containers have gone, but %d can be used again", gone, len(w.freeSlots))
+	if alive != w.containers.Taken() {
+		return fmt.Sprintf("%d containers are there, but %d places are taken", alive, w.containers.Taken())
 	}
-	for i := range w.all {
-		p := &w.all[i]
+	for i := range w.all.Used() {
+		p := w.all.At(i)
 		var counted count
 		counted.idle, counted.starting, counted.all = p.Count()
 		if counted != counts[i] {
@@ -129,8 +129,8 @@ func (n *Node) wrongContainers() string {
 // wrongPools: no task waits for nothing, and no container is kept for ever.
 func (n *Node) wrongPools() string {
 	r := &n.system.Rules
-	for i := range n.worker.all {
-		p := &n.worker.all[i]
+	for i := range n.worker.all.Used() {
+		p := n.worker.all.At(i)
 		idle, starting, all := p.Count()
 		unserved := int(p.queued) - starting
 		limit := r.Pool.Limit(n.system.Workflows[p.workflow].Functions[p.function].MaxContainers)
@@ -174,7 +174,7 @@ func (n *Node) wrongGateway() string {
 	}
 	for wf := range g.workflows {
 		a := &g.workflows[wf]
-		listed := map[int32]bool{}
+		listed := map[uint32]bool{}
 		for _, l := range []struct {
 			list
 			finished bool

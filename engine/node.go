@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine/data"
@@ -45,7 +46,7 @@ type slot struct {
 	// late messages from reviving it.
 	open bool
 	// tasks is the first of the occupant's tasks here, or none.
-	tasks int32
+	tasks uint32
 }
 
 func (s *slot) occupant(w WorkflowID, at uint32) Invocation {
@@ -53,7 +54,7 @@ func (s *slot) occupant(w WorkflowID, at uint32) Invocation {
 }
 
 // none is the index of nothing.
-const none int32 = -1
+const none uint32 = math.MaxUint32
 
 // NewNode returns the engine of a machine at the start of a run.
 func NewNode(id NodeID, s *System) *Node {
@@ -61,7 +62,7 @@ func NewNode(id NodeID, s *System) *Node {
 	if id == s.Cluster.Gateway {
 		n.gateway = newGateway(s)
 	}
-	n.worker.pools = make([][]int32, len(s.Workflows))
+	n.worker.pools = make([][]uint32, len(s.Workflows))
 	n.control = s.Scheduler.Control.New(n)
 	return n
 }
@@ -84,7 +85,7 @@ func (n *Node) Step(now Time, e Event, effects *Effects) {
 	case EventArrive:
 		n.arrive(e)
 	case EventDeliver:
-		n.deliver(e)
+		n.deliver(&e)
 	case EventContainerUp:
 		n.containerUp(e.Container)
 	case EventContainerFailed:
@@ -92,7 +93,7 @@ func (n *Node) Step(now Time, e Event, effects *Effects) {
 	case EventContainerLost:
 		n.containerLost(e.Container)
 	case EventTaskEnded:
-		n.taskEnded(e)
+		n.taskEnded(&e)
 	case EventItems:
 		n.items(e)
 	case EventSwitched, EventDocument:
@@ -135,17 +136,17 @@ func (n *Node) Open() Open {
 			}
 		}
 	}
-	for i := range n.worker.all {
-		o.Queued += int(n.worker.all[i].queued)
+	for i := range n.worker.all.Used() {
+		o.Queued += int(n.worker.all.At(i).queued)
 	}
-	o.Running = len(n.worker.tasks) - len(n.worker.freeTasks) - o.Queued
+	o.Running = n.worker.tasks.Taken() - o.Queued
 	if c, counts := n.control.(interface{ OpenCalls() int }); counts {
 		o.Calls = c.OpenCalls()
 	}
 	return o
 }
 
-func (n *Node) deliver(e Event) {
+func (n *Node) deliver(e *Event) {
 	switch m := &e.Message; m.Kind {
 	case MessageDeploy:
 		n.deployed(m.Items, m.Lost)
@@ -169,7 +170,7 @@ func (n *Node) deliver(e Event) {
 }
 
 // handle gives the scheme a message, if it is about an attempt that is alive.
-func (n *Node) handle(e Event) {
+func (n *Node) handle(e *Event) {
 	m := &e.Message
 	answer := m.Kind == MessageDone || m.Kind == MessageProbed
 	epoch, alive := m.Invocation.Epoch, false
@@ -184,7 +185,7 @@ func (n *Node) handle(e Event) {
 	}
 	switch {
 	case alive:
-		n.control.Handle(e)
+		n.control.Handle(*e)
 	case !answer && m.From != n.system.Cluster.Gateway:
 		// Whoever still works for an attempt that has ended is told so.
 		n.Send(Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}})
@@ -196,9 +197,9 @@ func (n *Node) timer(e Event) {
 	case TimerDeadline:
 		n.deadline(WorkflowID(e.Timer.Index))
 	case TimerKeepAlive:
-		n.expire(int32(e.Timer.Index))
+		n.expire(e.Timer.Index)
 	case TimerDispatch:
-		n.tick(int32(e.Timer.Index))
+		n.tick(e.Timer.Index)
 	default:
 		n.control.Handle(e)
 	}
@@ -291,7 +292,7 @@ func (n *Node) handleEarly() {
 	early := n.early
 	n.early = nil
 	for _, m := range early {
-		n.handle(Event{Kind: EventDeliver, Message: m})
+		n.handle(&Event{Kind: EventDeliver, Message: m})
 	}
 }
 
@@ -360,7 +361,7 @@ func (n *Node) Send(m Message) {
 func (n *Node) Evaluate(subject Subject, call int32) {
 	e := n.effects.add(EffectEvaluate)
 	e.Subject, e.Call = subject, call
-	e.Plan = n.deployments[subject.Invocation.Epoch].plan(subject.Invocation.Workflow, subject.Function, &n.system.Rules)
+	n.deployments[subject.Invocation.Epoch].plan(&e.Plan, &subject, &n.system.Rules)
 	e.Plan.Target = data.Target(0)
 }
 

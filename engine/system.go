@@ -259,14 +259,13 @@ func (d *Deployment) Workers() []NodeID { return d.workers }
 // Node returns where a function runs, or a switch is evaluated.
 func (d *Deployment) Node(w WorkflowID, f workflow.FunctionID) NodeID { return d.node[w][f] }
 
-// plan returns the plan for a task of function f.
-func (d *Deployment) plan(w WorkflowID, f workflow.FunctionID, r *Rules) Plan {
-	return Plan{
-		Sources: d.sources[w][d.firstIn[w][f]:d.firstIn[w][f+1]],
-		Target:  d.targets[w][f],
-		Guarded: r.OneDocumentPerRequest,
-		Logged:  r.LogDocuments,
-	}
+// plan makes the plan for a task.
+func (d *Deployment) plan(p *Plan, s *Subject, r *Rules) {
+	w, f := s.Invocation.Workflow, s.Function
+	first := d.firstIn[w]
+	p.Sources = d.sources[w][first[f]:first[f+1]]
+	p.Target = d.targets[w][f]
+	p.Guarded, p.Logged = r.OneDocumentPerRequest, r.LogDocuments
 }
 
 // PlacedOn lists the nodes that run functions of a workflow, in order.

@@ -2,25 +2,24 @@ package engine
 
 import (
 	"github.com/flowtwin/flowtwin/engine/pool"
+	"github.com/flowtwin/flowtwin/engine/slab"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
 // worker is the part of a node that runs functions: a queue of tasks and a
 // pool of containers for each function.
 type worker struct {
-	pools      [][]int32 // by workflow and function: index into all, or none
-	all        []functionPool
-	tasks      []task
-	freeTasks  []int32
-	containers []container
-	freeSlots  []uint32
+	pools      [][]uint32 // by workflow and function: index into all, or none
+	all        slab.Slab[functionPool]
+	tasks      slab.Slab[task]
+	containers slab.Slab[container]
 }
 
 type functionPool struct {
 	pool.Pool
 	workflow    WorkflowID
 	function    workflow.FunctionID
-	first, last int32 // queued tasks
+	first, last uint32 // queued tasks
 	queued      int32
 	ticking     bool // a dispatch timer is set
 	ticked      Time // when the last tick served a task
@@ -32,18 +31,18 @@ type functionPool struct {
 type task struct {
 	subject        Subject
 	call           int32
-	pool           int32
+	pool           uint32
 	since          Time
-	previous, next int32 // in the queue
-	older, younger int32 // of the invocation
-	container      int32 // none while queued
+	previous, next uint32 // in the queue
+	older, younger uint32 // of the invocation
+	container      uint32 // none while queued
 	try            uint16
 }
 
 type container struct {
 	generation uint32
-	pool       int32
-	task       int32
+	pool       uint32
+	task       uint32
 	state      containerState
 }
 
@@ -61,54 +60,50 @@ const (
 func (n *Node) Run(subject Subject, call int32) {
 	w := &n.worker
 	at := n.poolOf(subject.Invocation.Workflow, subject.Function)
-	t := w.newTask()
+	t := w.tasks.Take()
 	s := n.slot(subject.Invocation)
-	w.tasks[t] = task{
-		subject: subject, call: call, pool: at, since: n.now, container: none,
-		previous: none, next: none, older: s.tasks, younger: none,
-	}
+	task := w.tasks.At(t)
+	task.subject, task.call, task.pool, task.since = subject, call, at, n.now
+	task.container, task.try = none, 0
+	task.previous, task.next, task.older, task.younger = none, none, s.tasks, none
 	if s.tasks != none {
-		w.tasks[s.tasks].younger = t
+		w.tasks.At(s.tasks).younger = t
 	}
 	s.tasks = t
+	if p := w.all.At(at); p.queued == 0 && p.Starting() == 0 && n.system.Rules.DispatchTick == 0 {
+		if c, ok := p.Take(); ok { // A short cut past the queue.
+			n.run(t, c, false)
+			return
+		}
+	}
 	n.enqueue(t)
 	n.wake(at)
 }
 
-func (w *worker) newTask() int32 {
-	if last := len(w.freeTasks) - 1; last >= 0 {
-		t := w.freeTasks[last]
-		w.freeTasks = w.freeTasks[:last]
-		return t
-	}
-	w.tasks = append(w.tasks, task{})
-	return int32(len(w.tasks) - 1)
-}
-
-func (n *Node) poolOf(wf WorkflowID, f workflow.FunctionID) int32 {
+func (n *Node) poolOf(wf WorkflowID, f workflow.FunctionID) uint32 {
 	w := &n.worker
 	if w.pools[wf] == nil {
-		w.pools[wf] = make([]int32, len(n.system.Workflows[wf].Functions))
+		w.pools[wf] = make([]uint32, len(n.system.Workflows[wf].Functions))
 		for i := range w.pools[wf] {
 			w.pools[wf][i] = none
 		}
 	}
 	at := w.pools[wf][f]
 	if at == none {
-		at = int32(len(w.all))
-		w.all = append(w.all, functionPool{workflow: wf, function: f, first: none, last: none, ticked: -n.system.Rules.DispatchTick})
+		at = w.all.Take()
+		*w.all.At(at) = functionPool{workflow: wf, function: f, first: none, last: none, ticked: -n.system.Rules.DispatchTick}
 		w.pools[wf][f] = at
 	}
 	return at
 }
 
-func (n *Node) enqueue(t int32) {
+func (n *Node) enqueue(t uint32) {
 	w := &n.worker
-	task := &w.tasks[t]
-	p := &w.all[task.pool]
+	task := w.tasks.At(t)
+	p := w.all.At(task.pool)
 	task.previous, task.next = p.last, none
 	if p.last != none {
-		w.tasks[p.last].next = t
+		w.tasks.At(p.last).next = t
 	} else {
 		p.first = t
 	}
@@ -116,17 +111,17 @@ func (n *Node) enqueue(t int32) {
 	p.queued++
 }
 
-func (n *Node) dequeue(t int32) {
+func (n *Node) dequeue(t uint32) {
 	w := &n.worker
-	task := &w.tasks[t]
-	p := &w.all[task.pool]
+	task := w.tasks.At(t)
+	p := w.all.At(task.pool)
 	if task.previous != none {
-		w.tasks[task.previous].next = task.next
+		w.tasks.At(task.previous).next = task.next
 	} else {
 		p.first = task.next
 	}
 	if task.next != none {
-		w.tasks[task.next].previous = task.previous
+		w.tasks.At(task.next).previous = task.previous
 	} else {
 		p.last = task.previous
 	}
@@ -135,8 +130,8 @@ func (n *Node) dequeue(t int32) {
 }
 
 // wake serves the queue of a pool, at once or on the next tick.
-func (n *Node) wake(at int32) {
-	p := &n.worker.all[at]
+func (n *Node) wake(at uint32) {
+	p := n.worker.all.At(at)
 	tick := n.system.Rules.DispatchTick
 	if tick == 0 {
 		for n.serve(at) {
@@ -146,13 +141,13 @@ func (n *Node) wake(at int32) {
 	if !p.ticking && p.queued > 0 {
 		p.ticking = true
 		due := (n.now + tick - 1) / tick * tick
-		n.SetTimer(Timer{TimerDispatch, uint32(at)}, max(due, p.ticked+tick))
+		n.SetTimer(Timer{TimerDispatch, at}, max(due, p.ticked+tick))
 	}
 }
 
 // tick serves one queued task of a pool.
-func (n *Node) tick(at int32) {
-	p := &n.worker.all[at]
+func (n *Node) tick(at uint32) {
+	p := n.worker.all.At(at)
 	p.ticking = false
 	if n.serve(at) {
 		p.ticked = n.now
@@ -163,9 +158,9 @@ func (n *Node) tick(at int32) {
 // serve gives a queued task of the pool a container, or starts one for it. It
 // reports whether it could do either; if not, trying again is of no use until
 // a container is given back or lost.
-func (n *Node) serve(at int32) bool {
+func (n *Node) serve(at uint32) bool {
 	r := &n.system.Rules
-	p := &n.worker.all[at]
+	p := n.worker.all.At(at)
 	unserved := int(p.queued) - p.Starting()
 	if p.queued == 0 || unserved <= 0 && (r.BindColdStart || !p.Idle()) {
 		return false
@@ -183,52 +178,52 @@ func (n *Node) serve(at int32) bool {
 }
 
 // start starts a container for the first queued task that waits for none yet.
-func (n *Node) start(at int32) {
+func (n *Node) start(at uint32) {
 	w := &n.worker
-	p := &w.all[at]
+	p := w.all.At(at)
 	t := p.first
 	for range p.Starting() {
-		t = w.tasks[t].next
+		t = w.tasks.At(t).next
 	}
-	var c uint32
-	if last := len(w.freeSlots) - 1; last >= 0 {
-		c = w.freeSlots[last]
-		w.freeSlots = w.freeSlots[:last]
-	} else {
-		c = uint32(len(w.containers))
-		w.containers = append(w.containers, container{})
-	}
-	w.containers[c] = container{generation: w.containers[c].generation + 1, pool: at, task: none, state: containerStarting}
+	c := w.containers.Take()
+	container := w.containers.At(c)
+	container.generation++
+	container.pool, container.task, container.state = at, none, containerStarting
 	p.Start()
 	e := n.effects.add(EffectStart)
-	e.Container = ContainerID{c, w.containers[c].generation}
-	e.Subject = w.tasks[t].subject
-	e.Try = w.tasks[t].try
+	e.Container = ContainerID{c, container.generation}
+	e.Subject = w.tasks.At(t).subject
+	e.Try = w.tasks.At(t).try
 }
 
 // runNext runs the first queued task of a pool in a container, which is cold if
 // it is the first that the container runs.
-func (n *Node) runNext(at int32, c uint32, cold bool) {
-	w := &n.worker
-	t := w.all[at].first
+func (n *Node) runNext(at uint32, c uint32, cold bool) {
+	t := n.worker.all.At(at).first
 	n.dequeue(t)
-	task := &w.tasks[t]
-	task.container = int32(c)
-	w.containers[c].task, w.containers[c].state = t, containerBusy
-	i := task.subject.Invocation
+	n.run(t, c, cold)
+}
+
+// run runs a task that is in no queue.
+func (n *Node) run(t uint32, c uint32, cold bool) {
+	w := &n.worker
+	task := w.tasks.At(t)
+	task.container = c
+	container := w.containers.At(c)
+	container.task, container.state = t, containerBusy
 	e := n.effects.add(EffectRun)
-	e.Container = ContainerID{c, w.containers[c].generation}
+	e.Container = ContainerID{c, container.generation}
 	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, cold
-	e.Plan = n.deployments[i.Epoch].plan(i.Workflow, task.subject.Function, &n.system.Rules)
+	n.deployments[task.subject.Invocation.Epoch].plan(&e.Plan, &task.subject, &n.system.Rules)
 }
 
 // container returns the state of a container that the driver names, or nil if
 // it is no more.
 func (n *Node) container(id ContainerID) *container {
-	if int(id.Index) >= len(n.worker.containers) {
+	if id.Index >= n.worker.containers.Used() {
 		return nil
 	}
-	c := &n.worker.containers[id.Index]
+	c := n.worker.containers.At(id.Index)
 	if c.generation != id.Generation || c.state == containerGone {
 		n.counters.Stale++
 		return nil
@@ -239,7 +234,7 @@ func (n *Node) container(id ContainerID) *container {
 // taskIn returns the task that runs in a container, or nil.
 func (n *Node) taskIn(id ContainerID) *task {
 	if c := n.container(id); c != nil && c.task != none {
-		return &n.worker.tasks[c.task]
+		return n.worker.tasks.At(c.task)
 	}
 	return nil
 }
@@ -249,7 +244,7 @@ func (n *Node) containerUp(id ContainerID) {
 	if c == nil {
 		return
 	}
-	p := &n.worker.all[c.pool]
+	p := n.worker.all.At(c.pool)
 	p.Up()
 	if p.first != none {
 		n.runNext(c.pool, id.Index, true)
@@ -260,25 +255,25 @@ func (n *Node) containerUp(id ContainerID) {
 
 // giveBack puts an idle container into its pool.
 func (n *Node) giveBack(c *container, index uint32) {
-	p := &n.worker.all[c.pool]
+	p := n.worker.all.At(c.pool)
 	c.task, c.state = none, containerIdle
 	p.Give(index, n.now)
 	if r := &n.system.Rules.Pool; r.KeepAlive > 0 && !p.aging {
 		p.aging = true
-		n.SetTimer(Timer{TimerKeepAlive, uint32(c.pool)}, r.Expiry(n.now))
+		n.SetTimer(Timer{TimerKeepAlive, c.pool}, r.Expiry(n.now))
 	}
 }
 
 // expire stops the containers of a pool that have been idle for too long.
-func (n *Node) expire(at int32) {
-	p := &n.worker.all[at]
+func (n *Node) expire(at uint32) {
+	p := n.worker.all.At(at)
 	p.aging = false
 	for {
 		c, expired, next := p.Expire(n.now, &n.system.Rules.Pool)
 		if !expired {
 			if next > 0 {
 				p.aging = true
-				n.SetTimer(Timer{TimerKeepAlive, uint32(at)}, next)
+				n.SetTimer(Timer{TimerKeepAlive, at}, next)
 			}
 			return
 		}
@@ -289,14 +284,14 @@ func (n *Node) expire(at int32) {
 // stop has a container stopped that its pool no longer counts.
 func (n *Node) stop(index uint32) {
 	e := n.effects.add(EffectStop)
-	e.Container = ContainerID{index, n.worker.containers[index].generation}
+	e.Container = ContainerID{index, n.worker.containers.At(index).generation}
 	n.bin(index)
 }
 
 // bin makes the place of a container free.
 func (n *Node) bin(index uint32) {
-	n.worker.containers[index].state = containerGone
-	n.worker.freeSlots = append(n.worker.freeSlots, index)
+	n.worker.containers.At(index).state = containerGone
+	n.worker.containers.Give(index)
 }
 
 // containerFailed handles a start that failed: the task that has waited for
@@ -307,7 +302,7 @@ func (n *Node) containerFailed(id ContainerID) {
 		return
 	}
 	at := c.pool
-	p := &n.worker.all[at]
+	p := n.worker.all.At(at)
 	p.Gone(true)
 	n.bin(id.Index)
 	if t := p.first; t != none {
@@ -323,7 +318,7 @@ func (n *Node) containerLost(id ContainerID) {
 		return
 	}
 	at, t := c.pool, c.task
-	p := &n.worker.all[at]
+	p := n.worker.all.At(at)
 	if c.state == containerIdle {
 		p.Remove(id.Index)
 	}
@@ -336,8 +331,8 @@ func (n *Node) containerLost(id ContainerID) {
 }
 
 // retry queues a failed task again, or gives up the attempt.
-func (n *Node) retry(t int32) {
-	task := &n.worker.tasks[t]
+func (n *Node) retry(t uint32) {
+	task := n.worker.tasks.At(t)
 	if int(task.try) >= n.system.Rules.TaskRetries {
 		i := task.subject.Invocation
 		n.drop(t)
@@ -349,7 +344,7 @@ func (n *Node) retry(t int32) {
 	n.enqueue(t)
 }
 
-func (n *Node) taskEnded(e Event) {
+func (n *Node) taskEnded(e *Event) {
 	c := n.container(e.Container)
 	if c == nil || c.task == none {
 		return
@@ -358,11 +353,11 @@ func (n *Node) taskEnded(e Event) {
 	n.giveBack(c, e.Container.Index)
 	switch e.Outcome {
 	case Completed:
-		e.Subject, e.Call = n.worker.tasks[t].subject, n.worker.tasks[t].call
+		e.Subject, e.Call = n.worker.tasks.At(t).subject, n.worker.tasks.At(t).call
 		n.drop(t)
-		n.control.Handle(e)
+		n.control.Handle(*e)
 	case DataLost:
-		i := n.worker.tasks[t].subject.Invocation
+		i := n.worker.tasks.At(t).subject.Invocation
 		n.drop(t)
 		n.Fail(i, true)
 	default:
@@ -372,18 +367,18 @@ func (n *Node) taskEnded(e Event) {
 }
 
 // drop removes a task, which is in no queue and no container any more.
-func (n *Node) drop(t int32) {
+func (n *Node) drop(t uint32) {
 	w := &n.worker
-	task := &w.tasks[t]
+	task := w.tasks.At(t)
 	if task.older != none {
-		w.tasks[task.older].younger = task.younger
+		w.tasks.At(task.older).younger = task.younger
 	}
 	if task.younger != none {
-		w.tasks[task.younger].older = task.older
+		w.tasks.At(task.younger).older = task.older
 	} else {
 		n.slot(task.subject.Invocation).tasks = task.older
 	}
-	w.freeTasks = append(w.freeTasks, t)
+	w.tasks.Give(t)
 }
 
 // cancelTasks drops the tasks of an invocation. Queued ones are simply
@@ -392,16 +387,16 @@ func (n *Node) drop(t int32) {
 // them, so that none that is about to go is given a container.
 func (n *Node) cancelTasks(i Invocation) {
 	w := &n.worker
-	for t := n.slot(i).tasks; t != none; t = w.tasks[t].older {
-		if c := w.tasks[t].container; c != none {
-			n.stop(uint32(c))
-			w.all[w.tasks[t].pool].Gone(false)
+	for t := n.slot(i).tasks; t != none; t = w.tasks.At(t).older {
+		if c := w.tasks.At(t).container; c != none {
+			n.stop(c)
+			w.all.At(w.tasks.At(t).pool).Gone(false)
 		} else {
 			n.dequeue(t)
 		}
 	}
 	for t := n.slot(i).tasks; t != none; t = n.slot(i).tasks {
-		at := w.tasks[t].pool
+		at := w.tasks.At(t).pool
 		n.drop(t)
 		n.wake(at)
 	}

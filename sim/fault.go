@@ -112,9 +112,9 @@ func (w *world) tellPeers(f *scenarios.Fault, kind engine.EventKind) {
 		if id == f.Node || !f.Cuts(id) {
 			continue
 		}
-		w.tell(id, engine.Event{Kind: kind, Peer: f.Node})
+		w.tell(id, &engine.Event{Kind: kind, Peer: f.Node})
 		if f.Kind == scenarios.Partition {
-			w.tell(f.Node, engine.Event{Kind: kind, Peer: id})
+			w.tell(f.Node, &engine.Event{Kind: kind, Peer: id})
 		}
 	}
 }
@@ -149,9 +149,9 @@ func (w *world) cutFromStore(f *scenarios.Fault) bool {
 // kill stops a node: what runs there is gone, and nobody is told.
 func (w *world) kill(id engine.NodeID) {
 	n := &w.nodes[id]
-	for at := range w.tasks {
-		if t := &w.tasks[at]; t.alive() && t.node == id {
-			w.cancel(uint32(at))
+	for at := range w.tasks.Used() {
+		if t := w.tasks.At(at); t.alive() && t.node == id {
+			w.cancel(at)
 		}
 	}
 	n.up, n.paused, n.busy = false, false, false
@@ -176,7 +176,7 @@ func (w *world) proceed(id engine.NodeID) {
 	held := n.held
 	n.held = nil
 	for _, e := range held {
-		w.tell(id, e)
+		w.tell(id, &e)
 	}
 	w.serveNext(id, n)
 }
@@ -227,19 +227,19 @@ func (w *world) stopService(id engine.NodeID) {
 
 // failTransfers fails the tasks of some nodes that are waiting for the store.
 func (w *world) failTransfers(concerns func(engine.NodeID) bool) {
-	for at := range w.tasks {
-		t := &w.tasks[at]
-		if !t.alive() || t.isSwitch || !concerns(t.node) || !w.usesStore(uint32(at)) {
+	for at := range w.tasks.Used() {
+		t := w.tasks.At(at)
+		if !t.alive() || t.isSwitch || !concerns(t.node) || !w.usesStore(at) {
 			continue
 		}
-		w.failTask(uint32(at), engine.Failed)
+		w.failTask(at, engine.Failed)
 	}
 }
 
 // usesStore reports whether a task has a transfer or an operation of the
 // store under way.
 func (w *world) usesStore(at uint32) bool {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.operations > 0 {
 		return true
 	}
@@ -255,15 +255,15 @@ func (w *world) usesStore(at uint32) bool {
 
 // crash kills the first container that is running the function.
 func (w *world) crash(f *scenarios.Fault) {
-	for at := range w.tasks {
-		t := &w.tasks[at]
+	for at := range w.tasks.Used() {
+		t := w.tasks.At(at)
 		if !t.alive() || t.isSwitch || int(t.subject.Invocation.Workflow) != f.Workflow || t.subject.Function != f.Function {
 			continue
 		}
 		to, c := t.node, t.container
 		w.nodes[to].running[c.Index] = none
-		w.cancel(uint32(at))
-		w.tell(to, engine.Event{Kind: engine.EventContainerLost, Container: c})
+		w.cancel(at)
+		w.tell(to, &engine.Event{Kind: engine.EventContainerLost, Container: c})
 		return
 	}
 }
@@ -274,9 +274,9 @@ func (w *world) loseMemory(id engine.NodeID) {
 	for wf := range w.invocations {
 		for slot := range w.invocations[wf] {
 			if i := &w.invocations[wf][slot]; i.alive {
-				for at := i.first; at != none; at = w.log[at].next {
-					if w.log[at].node == id {
-						w.log[at].memoryLost = true
+				for at := i.first; at != none; at = w.log.At(at).next {
+					if w.log.At(at).node == id {
+						w.log.At(at).memoryLost = true
 					}
 				}
 			}

@@ -15,12 +15,12 @@ type invocation struct {
 	// functions holds, for each function, what its instances have done.
 	functions []functionRecord
 	// first and last of its task records, in the order they ended.
-	first, last int32
+	first, last uint32
 }
 
 // functionRecord sums up the instances of a function.
 type functionRecord struct {
-	latest  int32 // task record that was made last, or none
+	latest  uint32 // task record that was made last, or none
 	longest engine.Time
 }
 
@@ -28,8 +28,8 @@ type functionRecord struct {
 type taskRecord struct {
 	function workflow.FunctionID
 	path     workflow.Path
-	earlier  int32 // of the same function
-	next     int32 // of the invocation
+	earlier  uint32 // of the same function
+	next     uint32 // of the invocation
 
 	queued, started, ended engine.Time
 	fetch, compute, put    engine.Time
@@ -112,11 +112,12 @@ func (i *invocation) taskStarts(now engine.Time, attempt uint16, cold bool) {
 
 // recordTask keeps what a task has done.
 func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
-	r := taskRecord{
-		function: t.subject.Function, path: t.subject.Path, next: none,
-		queued: t.queued, started: t.started, ended: w.now, fetch: t.fetch, put: t.put,
-		cold: t.cold, outcome: o, attempt: t.subject.Invocation.Attempt, try: t.try, node: t.node, container: t.container.Index,
-	}
+	at := w.log.Take()
+	r := w.log.At(at)
+	*r = taskRecord{next: none}
+	r.function, r.path, r.attempt = t.subject.Function, t.subject.Path, t.subject.Invocation.Attempt
+	r.queued, r.started, r.ended, r.fetch, r.put = t.queued, t.started, w.now, t.fetch, t.put
+	r.cold, r.outcome, r.try, r.node, r.container = t.cold, o, t.try, t.node, t.container.Index
 	// What the phases do not cover, the start of the container's work, is
 	// part of the time the function takes.
 	r.compute = (r.ended - r.started) - r.fetch - r.put
@@ -128,9 +129,8 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	}
 	i.record.ContainerByteTime += float64(memory) * float64(r.ended-r.started)
 	f := &i.functions[r.function]
-	at := w.newRecord(r)
 	if r.attempt == i.id.Attempt {
-		w.log[at].earlier = f.latest
+		r.earlier = f.latest
 		f.latest = at
 		if o == engine.Completed {
 			f.longest = max(f.longest, r.ended-r.queued)
@@ -139,19 +139,9 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	if i.last == none {
 		i.first = at
 	} else {
-		w.log[i.last].next = at
+		w.log.At(i.last).next = at
 	}
 	i.last = at
-}
-
-func (w *world) newRecord(r taskRecord) int32 {
-	if at := w.freeLog; at != none {
-		w.freeLog = w.log[at].next
-		w.log[at] = r
-		return at
-	}
-	w.log = append(w.log, r)
-	return int32(len(w.log) - 1)
 }
 
 // hasRun returns the record of an instance that has run to its end, or nil.
@@ -160,8 +150,8 @@ func (w *world) hasRun(id engine.Invocation, f workflow.FunctionID, path *workfl
 	if i == nil {
 		return nil
 	}
-	for at := i.functions[f].latest; at != none; at = w.log[at].earlier {
-		if r := &w.log[at]; r.path == *path && r.outcome == engine.Completed {
+	for at := i.functions[f].latest; at != none; at = w.log.At(at).earlier {
+		if r := w.log.At(at); r.path == *path && r.outcome == engine.Completed {
 			return r
 		}
 	}
@@ -195,9 +185,10 @@ func (w *world) report() {
 			w.reportTasks(i)
 		}
 		w.recorder.Invocation(&i.record)
-		if i.last != none {
-			w.log[i.last].next = w.freeLog
-			w.freeLog = i.first
+		for at := i.first; at != none; {
+			next := w.log.At(at).next
+			w.log.Give(at)
+			at = next
 		}
 		i.alive = false
 		w.open--
@@ -207,8 +198,8 @@ func (w *world) report() {
 }
 
 func (w *world) reportTasks(i *invocation) {
-	for at := i.first; at != none; at = w.log[at].next {
-		r := &w.log[at]
+	for at := i.first; at != none; at = w.log.At(at).next {
+		r := w.log.At(at)
 		w.recorder.Task(&record.Task{
 			Workflow: i.record.Workflow, Number: i.record.Number, Function: r.function, Path: r.path, Try: int(r.try),
 			Node: r.node, Container: r.container, Cold: r.cold, Critical: r.critical, Outcome: r.outcome,
@@ -225,7 +216,7 @@ func (w *world) phases(i *invocation) {
 	p := &i.record.Phases
 	until := i.record.Ended
 	for at := w.latest(i); at != none; at = w.trigger(i, at) {
-		r := &w.log[at]
+		r := w.log.At(at)
 		r.critical = true
 		p[record.Control] += until - r.ended
 		p[record.Put] += r.put
@@ -242,10 +233,10 @@ func (w *world) phases(i *invocation) {
 }
 
 // latest returns the record of the task that ended last.
-func (w *world) latest(i *invocation) int32 {
+func (w *world) latest(i *invocation) uint32 {
 	best := none
-	for at := i.first; at != none; at = w.log[at].next {
-		if r := &w.log[at]; r.outcome == engine.Completed && r.attempt == i.id.Attempt {
+	for at := i.first; at != none; at = w.log.At(at).next {
+		if r := w.log.At(at); r.outcome == engine.Completed && r.attempt == i.id.Attempt {
 			best = at // Records are in the order of their end.
 		}
 	}
@@ -254,9 +245,9 @@ func (w *world) latest(i *invocation) int32 {
 
 // trigger returns the record of the task whose end let another be triggered,
 // or none for a task of a start function.
-func (w *world) trigger(i *invocation, at int32) int32 {
+func (w *world) trigger(i *invocation, at uint32) uint32 {
 	wf := w.workflowOf(i.id)
-	r := &w.log[at]
+	r := w.log.At(at)
 	best := none
 	w.eachTrigger(i, wf, r.function, &r.path, r.queued, &best)
 	return best
@@ -264,16 +255,16 @@ func (w *world) trigger(i *invocation, at int32) int32 {
 
 // eachTrigger looks for the latest of the tasks that may have triggered the
 // instance of a function at path, through functions that run no task.
-func (w *world) eachTrigger(i *invocation, wf *workflow.Workflow, f workflow.FunctionID, path *workflow.Path, before engine.Time, best *int32) {
+func (w *world) eachTrigger(i *invocation, wf *workflow.Workflow, f workflow.FunctionID, path *workflow.Path, before engine.Time, best *uint32) {
 	for _, p := range wf.Functions[f].After {
 		if wf.Functions[p].Kind != workflow.Task {
 			w.eachTrigger(i, wf, p, path, before, best)
 			continue
 		}
 		depth := min(wf.Scopes[wf.Functions[p].Scope].Depth, path.Depth())
-		for c := i.functions[p].latest; c != none; c = w.log[c].earlier {
-			r := &w.log[c]
-			if r.ended > before || r.outcome != engine.Completed || *best != none && r.ended <= w.log[*best].ended {
+		for c := i.functions[p].latest; c != none; c = w.log.At(c).earlier {
+			r := w.log.At(c)
+			if r.ended > before || r.outcome != engine.Completed || *best != none && r.ended <= w.log.At(*best).ended {
 				continue
 			}
 			if depth == 0 || r.path.Outer(depth) == path.Outer(depth) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
 )
@@ -54,6 +55,9 @@ func (q *queue) push(e event) {
 		q.hole = false
 		q.down(e)
 		return
+	}
+	if len(q.heap) == cap(q.heap) {
+		q.heap = slices.Grow(q.heap, len(q.heap)+1)
 	}
 	q.heap = append(q.heap, e)
 	h := q.heap

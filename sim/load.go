@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
+	"github.com/flowtwin/flowtwin/engine/slab"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/load"
@@ -19,8 +20,7 @@ type workflowLoad struct {
 	clients  []client
 
 	// asked are the invocations that the gateway has yet to admit.
-	asked     []arrival
-	freeAsked []uint32
+	asked slab.Slab[arrival]
 
 	// postingOrder lists the outputs of a function in the order they are
 	// posted, where that is not the order of the file.
@@ -120,17 +120,10 @@ func (w *world) clientContinues(index, c int) {
 // ask asks the gateway for an invocation.
 func (w *world) ask(index int, a arrival) {
 	l := &w.loads[index]
-	var at uint32
-	if last := len(l.freeAsked) - 1; last >= 0 {
-		at = l.freeAsked[last]
-		l.freeAsked = l.freeAsked[:last]
-		l.asked[at] = a
-	} else {
-		at = uint32(len(l.asked))
-		l.asked = append(l.asked, a)
-	}
+	at := l.asked.Take()
+	*l.asked.At(at) = a
 	w.open++
-	w.tell(scenarios.GatewayNode, engine.Event{
+	w.tell(scenarios.GatewayNode, &engine.Event{
 		Kind: engine.EventArrive, Number: int64(at),
 		Message: engine.Message{Subject: engine.Subject{Invocation: engine.Invocation{Workflow: engine.WorkflowID(index)}}},
 	})
@@ -138,6 +131,6 @@ func (w *world) ask(index int, a arrival) {
 
 // takeArrival returns an invocation that the gateway admits.
 func (l *workflowLoad) takeArrival(at uint32) arrival {
-	l.freeAsked = append(l.freeAsked, at)
-	return l.asked[at]
+	l.asked.Give(at)
+	return *l.asked.At(at)
 }

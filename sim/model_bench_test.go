@@ -43,7 +43,7 @@ func BenchmarkModel(b *testing.B) {
 name: model
 workflows: [faasflow/wordcount]
 cluster: {workers: 3}
-load: {arrivals: poisson, rate: 10/s, limit: %d}
+load: {arrivals: poisson, rate: 4/s, limit: %d}
 schedulers: [%s]
 `, b.N, scheduler))
 				trial := p.Trial(0, 0)

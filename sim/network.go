@@ -39,8 +39,11 @@ type class struct {
 	links  []linkID
 	limit  float64 // most that one flow gets, bytes per ns
 	domain int32
+	// single is the server that stands for the class and all that share a
+	// link with it, if one link limits them all. What follows is of classes
+	// that are solved with others.
+	single *server
 	flows  int
-	// Of a class that is solved with others:
 	sharing
 	ends     engine.Time // when its first flow will end
 	position []int32     // in the lists of its links
@@ -50,9 +53,6 @@ type class struct {
 
 // domain is a set of classes that may take bandwidth from each other.
 type domain struct {
-	// single is the server that stands for all classes, if one link limits
-	// them all.
-	single *server
 	links  []linkID
 	active []classID
 	dirty  bool
@@ -155,20 +155,26 @@ func (n *network) simplify(d int32) {
 			return
 		}
 	}
-	if len(candidates) > 0 {
-		domain.single = newServer(n.links[narrowest].capacity, limit)
+	if len(candidates) == 0 {
+		return
+	}
+	single := newServer(n.links[narrowest].capacity, limit)
+	for i := range n.classes {
+		if n.classes[i].domain == d {
+			n.classes[i].single = single
+		}
 	}
 }
 
 // start begins a flow of a class, whose domain is not a single server.
-func (n *network) start(now engine.Time, id classID, j job, bytes float64) {
+func (n *network) start(now engine.Time, id classID, j *job, bytes float64) {
 	c := &n.classes[id]
 	d := &n.domains[c.domain]
 	n.advance(now, d)
 	n.begin(now, d, id, j, bytes)
 }
 
-func (n *network) begin(now engine.Time, d *domain, id classID, j job, bytes float64) {
+func (n *network) begin(now engine.Time, d *domain, id classID, j *job, bytes float64) {
 	c := &n.classes[id]
 	c.tick(now)
 	c.add(j, bytes)
@@ -180,10 +186,10 @@ func (n *network) begin(now engine.Time, d *domain, id classID, j job, bytes flo
 
 // startAfter begins a flow of a class when a delay is over, which is the same
 // for all flows of a domain.
-func (n *network) startAfter(now, delay engine.Time, id classID, j job, bytes float64) {
+func (n *network) startAfter(now, delay engine.Time, id classID, j *job, bytes float64) {
 	d := &n.domains[n.classes[id].domain]
 	n.advance(now, d)
-	d.coming.push(comingFlow{coming{now + delay, bytes, j}, id})
+	d.coming.push(comingFlow{coming{at: now + delay, work: bytes, job: *j}, id})
 }
 
 // advance lets flows that were coming begin, each at its time.
@@ -193,7 +199,7 @@ func (n *network) advance(now engine.Time, d *domain) {
 		if d.dirty {
 			n.solve(f.at, d)
 		}
-		n.begin(f.at, d, f.class, f.job, f.work)
+		n.begin(f.at, d, f.class, &f.job, f.work)
 		n.solve(f.at, d)
 	}
 }
@@ -378,8 +384,8 @@ func (n *network) due(now engine.Time, at int32) (ended job, of classID, ok bool
 			continue
 		}
 		c.tick(now)
-		if ended, ok = c.due(); ok {
-			return ended, id, true
+		if c.due() {
+			return c.take(), id, true
 		}
 		c.ends = c.next()
 	}

@@ -59,14 +59,14 @@ func mesh() *network {
 func shareFlows(b *testing.B, n *network, flows int) {
 	now := engine.Time(0)
 	g := gaps(1)
-	single := n.domains[0].single
+	single := n.classes[0].single
 	start := func(task uint32) {
 		class := classID(uint64(g.next()) % uint64(len(n.classes)))
 		j, bytes := job{task: task}, float64(1000+g.next()%1_000_000)
 		if single != nil {
-			single.start(now, j, bytes, 1)
+			single.start(now, &j, bytes, 1)
 		} else {
-			n.start(now, class, j, bytes)
+			n.start(now, class, &j, bytes)
 		}
 	}
 	for task := range flows {
@@ -79,7 +79,8 @@ func shareFlows(b *testing.B, n *network, flows int) {
 		if single != nil {
 			now, _ = single.rearm()
 			single.fired(now)
-			for j, ok := single.due(); ok; j, ok = single.due() {
+			for single.due() {
+				j := single.take()
 				single.leave(1)
 				start(j.task)
 				ended++

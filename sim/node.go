@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
@@ -11,7 +12,7 @@ import (
 )
 
 // none is the index of nothing.
-const none int32 = -1
+const none uint32 = math.MaxUint32
 
 // node is a machine: an engine, which handles one event at a time, and the
 // resources that it asks for.
@@ -32,9 +33,9 @@ type node struct {
 	processor *server
 	egress    linkID
 	ingress   linkID
-	put, get  classID // flows to and from the store
-	running   []int32 // task by container index, or none
-	starting  int     // container starts under way
+	put, get  classID  // flows to and from the store
+	running   []uint32 // task by container index, or none
+	starting  int      // container starts under way
 
 	// What the resources can do without faults, in cores and bytes per ns.
 	cores, memoryBandwidth, linkBandwidth float64
@@ -98,8 +99,8 @@ func (w *world) build(mesh bool) {
 	loopback := n.addLink(boundless)
 	storage.put, storage.get = n.addClass(stream, loopback), n.addClass(stream, loopback)
 	n.connect(!mesh && len(w.trial.Faults) == 0)
-	for i := range n.domains {
-		if single := n.domains[i].single; single != nil {
+	for i := range n.classes {
+		if single := n.classes[i].single; single != nil && !slices.Contains(w.servers, single) {
 			w.addServer(single)
 		}
 	}
@@ -125,17 +126,17 @@ func perNanosecond(b units.Bandwidth) float64 {
 }
 
 // tell has a node's engine handle an event, once it has handled those before.
-func (w *world) tell(to engine.NodeID, e engine.Event) {
+func (w *world) tell(to engine.NodeID, e *engine.Event) {
 	n := &w.nodes[to]
 	switch {
 	case !n.up:
 	case n.paused:
-		n.held = append(n.held, e)
+		n.held = append(n.held, *e)
 	case w.cost.engineFree:
-		n.engine.Step(w.now, e, &n.effects)
+		n.engine.Step(w.now, *e, &n.effects)
 		w.apply(to, n)
 	case n.busy:
-		n.waiting.push(e)
+		n.waiting.push(*e)
 	default:
 		w.serve(to, n, e)
 	}
@@ -143,10 +144,10 @@ func (w *world) tell(to engine.NodeID, e engine.Event) {
 
 // serve begins to handle an event. The engine decides now; what it asks for
 // happens when the time that this takes is over.
-func (w *world) serve(id engine.NodeID, n *node, e engine.Event) {
-	n.engine.Step(w.now, e, &n.effects)
+func (w *world) serve(id engine.NodeID, n *node, e *engine.Event) {
+	n.engine.Step(w.now, *e, &n.effects)
 	n.busy = true
-	w.after(w.engineTime(&e, &n.effects), event{kind: evEngine, node: uint16(id), b: uint64(n.incarnation)})
+	w.after(w.engineTime(e, &n.effects), event{kind: evEngine, node: uint16(id), b: uint64(n.incarnation)})
 }
 
 // engineTime is what it takes an engine to handle an event.
@@ -185,7 +186,8 @@ func (w *world) engineServed(id engine.NodeID, incarnation uint32) {
 
 func (w *world) serveNext(id engine.NodeID, n *node) {
 	if !n.paused && !n.busy && n.waiting.len() > 0 {
-		w.serve(id, n, n.waiting.pop())
+		e := n.waiting.pop()
+		w.serve(id, n, &e)
 	}
 }
 
@@ -229,34 +231,27 @@ func (w *world) send(m *engine.Message) {
 	if i := w.invocation(m.Invocation); i != nil {
 		i.record.Messages++
 	}
-	var at uint32
-	if last := len(w.freeMsg) - 1; last >= 0 {
-		at = w.freeMsg[last]
-		w.freeMsg = w.freeMsg[:last]
-		w.messages[at] = *m
-	} else {
-		at = uint32(len(w.messages))
-		w.messages = append(w.messages, *m)
-	}
+	at := w.messages.Take()
+	*w.messages.At(at) = *m
 	w.after(w.cost.message, event{kind: evMessage, a: at})
 }
 
 // deliver hands a message to its receiver, unless the way is cut.
 func (w *world) deliver(at uint32) {
-	m := &w.messages[at]
+	m := w.messages.At(at)
 	if len(w.faults) > 0 {
 		if until, cut := w.cut(m.From, m.To); cut {
 			if until < never {
 				w.queue.push(event{at: until, kind: evMessage, a: at})
 			} else {
-				w.freeMsg = append(w.freeMsg, at)
+				w.messages.Give(at)
 			}
 			return
 		}
 	}
 	e := engine.Event{Kind: engine.EventDeliver, Message: *m}
-	w.freeMsg = append(w.freeMsg, at)
-	w.tell(e.To, e)
+	w.messages.Give(at)
+	w.tell(e.To, &e)
 }
 
 // startContainer takes the time of a cold start, which other starts on the
@@ -281,13 +276,13 @@ func (w *world) containerUp(id engine.NodeID, c engine.ContainerID, incarnation 
 		return
 	}
 	n.starting--
-	w.tell(id, engine.Event{Kind: engine.EventContainerUp, Container: c})
+	w.tell(id, &engine.Event{Kind: engine.EventContainerUp, Container: c})
 }
 
 // stopContainer cancels what runs in a container.
 func (w *world) stopContainer(n *node, c engine.ContainerID) {
 	if t := n.running[c.Index]; t != none {
-		w.cancel(uint32(t))
+		w.cancel(t)
 		n.running[c.Index] = none
 	}
 }

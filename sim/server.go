@@ -10,6 +10,7 @@ type server struct {
 	sharing
 	capacity float64 // demand that can be met
 	limit    float64 // speed of a job that is not slowed down
+	fastest  float64 // speed of a job that is alone
 	demand   float64
 	stale    bool // speed is not that of the demand yet
 	// coming are flows that begin a little later, in the order of their times.
@@ -24,55 +25,62 @@ type server struct {
 // moment before the first byte. It needs no event of its own, because until
 // it can have ended it only slows others down.
 type coming struct {
-	at   engine.Time
-	work float64
-	job  job
+	at       engine.Time
+	earliest engine.Time // it cannot have ended before
+	work     float64
+	job      job
 }
 
 // newServer returns a server. For a link, capacity is in bytes per ns, every
 // demand is 1 and limit is the most that one flow can get; for a processor
 // capacity is in cores, demands are in cores, and limit is 1.
 func newServer(capacity, limit float64) *server {
-	return &server{capacity: capacity, limit: limit, armed: never}
+	return &server{capacity: capacity, limit: limit, fastest: min(limit, capacity), armed: never}
+}
+
+// advance brings the server up to now: flows that were coming have begun, and
+// the clock has gone on at the speed that the demand allows.
+func (s *server) advance(now engine.Time) {
+	if s.coming.len() > 0 {
+		s.begin(now)
+	}
+	s.tick(now)
 }
 
 // tick brings the clock up to a time, at the speed that the demand allows.
 func (s *server) tick(now engine.Time) {
-	if now == s.updated {
-		return
+	if now != s.updated {
+		s.reckon()
+		s.sharing.tick(now)
 	}
-	s.reckon()
-	s.sharing.tick(now)
+}
+
+// begin starts the flows that were coming, each at its time.
+func (s *server) begin(now engine.Time) {
+	for s.coming.len() > 0 && s.coming.peek().at <= now {
+		c := s.coming.peek()
+		s.tick(c.at)
+		s.add(&c.job, c.work)
+		s.coming.drop()
+		s.demand++
+		s.stale = true
+	}
 }
 
 // reckon sets the speed that the demand allows. Of several changes at one
 // instant only the last counts.
 func (s *server) reckon() {
-	if !s.stale {
-		return
+	if s.stale {
+		s.stale = false
+		s.speed = min(s.limit, s.capacity/s.demand)
+		if len(s.heap) == 0 {
+			s.demand, s.speed = 0, 0
+		}
 	}
-	s.stale = false
-	if len(s.heap) == 0 {
-		s.demand, s.speed = 0, 0
-		return
-	}
-	s.speed = min(s.limit, s.capacity/s.demand)
-}
-
-// advance brings the server up to now: flows that were coming have begun.
-func (s *server) advance(now engine.Time) {
-	for s.coming.len() > 0 && s.coming.peek().at <= now {
-		c := s.coming.pop()
-		s.tick(c.at)
-		s.add(c.job, c.work)
-		s.demand++
-		s.stale = true
-	}
-	s.tick(now)
 }
 
 // start adds a job at time now.
-func (s *server) start(now engine.Time, j job, work, demand float64) {
+func (s *server) start(now engine.Time, j *job, work, demand float64) {
 	s.advance(now)
 	s.add(j, work)
 	s.demand += demand
@@ -80,10 +88,21 @@ func (s *server) start(now engine.Time, j job, work, demand float64) {
 }
 
 // startAfter adds a flow that begins when a delay is over. The delay is the
-// same for all flows of a server.
-func (s *server) startAfter(now, delay engine.Time, j job, work float64) {
-	s.advance(now)
-	s.coming.push(coming{now + delay, work, j})
+// same for all flows of a server. It returns the time for which an event must
+// be scheduled, or false if one that is scheduled already will do.
+func (s *server) startAfter(now, delay engine.Time, j *job, work float64) (engine.Time, bool) {
+	at := now + delay
+	earliest := s.earliest(at, work)
+	s.coming.push(coming{at, earliest, work, *j})
+	return s.arm(earliest)
+}
+
+// earliest returns a time before which a flow cannot have ended.
+func (s *server) earliest(begins engine.Time, work float64) engine.Time {
+	if s.fastest <= 0 {
+		return begins
+	}
+	return later(begins, work/s.fastest)
 }
 
 // leave takes the demand of a job that is no more off the server, which has
@@ -105,8 +124,12 @@ func (s *server) cancel(now engine.Time, task uint32, demand float64) {
 // resize changes the capacity, at time now.
 func (s *server) resize(now engine.Time, capacity float64) {
 	s.advance(now)
-	s.capacity = capacity
+	s.capacity, s.fastest = capacity, min(s.limit, capacity)
 	s.stale = true
+	for i := range s.coming.len() {
+		c := s.coming.at(i)
+		c.earliest = s.earliest(c.at, c.work)
+	}
 }
 
 // rearm returns the time for which an event must be scheduled, or false if
@@ -118,9 +141,15 @@ func (s *server) rearm() (engine.Time, bool) {
 	if n := s.coming.len(); n > 0 {
 		next = min(next, s.firstComing(n))
 	}
-	if next < s.armed {
-		s.armed = next
-		return next, true
+	return s.arm(next)
+}
+
+// arm returns the time for which an event must be scheduled so that there is
+// one at a time, or false if there is.
+func (s *server) arm(at engine.Time) (engine.Time, bool) {
+	if at < s.armed {
+		s.armed = at
+		return at, true
 	}
 	return 0, false
 }
@@ -132,14 +161,8 @@ func (s *server) firstComing(n int) engine.Time {
 		return s.coming.peek().at
 	}
 	first := never
-	fastest := min(s.limit, s.capacity)
 	for i := range n {
-		c := s.coming.at(i)
-		if fastest > 0 {
-			first = min(first, later(c.at, c.work/fastest))
-		} else {
-			first = min(first, c.at)
-		}
+		first = min(first, s.coming.at(i).earliest)
 	}
 	return first
 }

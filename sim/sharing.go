@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
 )
@@ -44,18 +45,24 @@ func (s *sharing) tick(now engine.Time) {
 }
 
 // add starts a job of the given work at the time the clock shows.
-func (s *sharing) add(j job, work float64) {
+func (s *sharing) add(j *job, work float64) {
 	if len(s.heap) == 0 {
 		s.clock = 0 // Keeps the clock's precision.
 	}
 	j.end, j.seq = s.clock+work, s.seq
 	s.seq++
-	s.heap = append(s.heap, j)
+	if len(s.heap) == cap(s.heap) {
+		s.heap = slices.Grow(s.heap, len(s.heap)+1)
+	}
+	s.heap = append(s.heap, *j)
 	s.up(len(s.heap) - 1)
 }
 
 func (s *sharing) up(i int) {
 	h := s.heap
+	if i == 0 || !h[i].before(&h[(i-1)/2]) {
+		return
+	}
 	j := h[i]
 	for i > 0 {
 		parent := (i - 1) / 2
@@ -90,11 +97,13 @@ func later(now engine.Time, wait float64) engine.Time {
 	return now + max(engine.Time(wait), 0)
 }
 
-// due removes a job that has ended by the time that the clock shows.
-func (s *sharing) due() (ended job, ok bool) {
-	if len(s.heap) == 0 || s.heap[0].end > s.clock+s.speed*2*slack+s.clock*8e-16 {
-		return job{}, false
-	}
+// due reports whether a job has ended by the time that the clock shows.
+func (s *sharing) due() bool {
+	return len(s.heap) > 0 && s.heap[0].end <= s.clock+s.speed*2*slack+s.clock*8e-16
+}
+
+// take removes the first job to end.
+func (s *sharing) take() (ended job) {
 	ended = s.heap[0]
 	last := len(s.heap) - 1
 	j := s.heap[last]
@@ -102,7 +111,7 @@ func (s *sharing) due() (ended job, ok bool) {
 	if last > 0 {
 		s.down(j)
 	}
-	return ended, true
+	return ended
 }
 
 // down places a job at the root and lets it sink.

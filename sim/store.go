@@ -37,15 +37,8 @@ type request struct {
 
 // request performs an operation on the store.
 func (w *world) request(r request) {
-	var at uint32
-	if last := len(w.freeReq) - 1; last >= 0 {
-		at = w.freeReq[last]
-		w.freeReq = w.freeReq[:last]
-		w.requests[at] = r
-	} else {
-		at = uint32(len(w.requests))
-		w.requests = append(w.requests, r)
-	}
+	at := w.requests.Take()
+	*w.requests.At(at) = r
 	s := &w.store
 	if !s.up || s.servers > 0 && s.occupied == s.servers {
 		s.waiting.push(at)
@@ -58,7 +51,7 @@ func (w *world) request(r request) {
 // comes when all of its time is over.
 func (w *world) perform(at uint32) {
 	s := &w.store
-	time := w.requests[at].time
+	time := w.requests.At(at).time
 	if s.servers > 0 {
 		s.occupied++
 		w.after(s.busy, event{kind: evServer})
@@ -81,15 +74,15 @@ func (w *world) performWaiting() {
 }
 
 func (w *world) operationDone(at uint32) {
-	r := w.requests[at]
-	w.freeReq = append(w.freeReq, at)
+	r := *w.requests.At(at)
+	w.requests.Give(at)
 	switch {
 	case r.engine:
 		if w.nodes[r.node].incarnation == r.incarnation {
-			w.tell(r.node, r.event)
+			w.tell(r.node, &r.event)
 		}
-	case w.tasks[r.task].generation == r.generation:
-		w.tasks[r.task].operations--
+	case w.tasks.At(r.task).generation == r.generation:
+		w.tasks.At(r.task).operations--
 		if r.stage == stageGet {
 			w.transfer(r.task, getFromStore, r.bytes, 0)
 		} else {

@@ -81,26 +81,23 @@ const (
 	computing
 )
 
-func (w *world) newTask() uint32 {
-	if last := len(w.freeTask) - 1; last >= 0 {
-		at := w.freeTask[last]
-		w.freeTask = w.freeTask[:last]
-		return at
-	}
-	w.tasks = append(w.tasks, task{})
-	return uint32(len(w.tasks) - 1)
+// newTask makes a task on a node of what its engine asks for.
+func (w *world) newTask(id engine.NodeID, e *engine.Effect) uint32 {
+	at := w.tasks.Take()
+	t := w.tasks.At(at)
+	*t = task{generation: t.generation + 1, keys: t.keys}
+	t.incarnation, t.node, t.call = w.nodes[id].incarnation, id, e.Call
+	t.subject, t.plan, t.function = e.Subject, e.Plan, w.function(&e.Subject)
+	t.started, t.mark = w.now, w.now
+	return at
 }
 
 // runTask starts a function instance in a container.
 func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
-	at := w.newTask()
-	t := &w.tasks[at]
-	*t = task{
-		generation: t.generation + 1, incarnation: n.incarnation, node: id, container: e.Container,
-		cold: e.Cold, try: e.Try, call: e.Call, subject: e.Subject, function: w.function(&e.Subject), plan: e.Plan,
-		queued: e.Since, started: w.now, mark: w.now, keys: t.keys,
-	}
-	n.running[e.Container.Index] = int32(at)
+	at := w.newTask(id, e)
+	t := w.tasks.At(at)
+	t.container, t.cold, t.try, t.queued = e.Container, e.Cold, e.Try, e.Since
+	n.running[e.Container.Index] = at
 	if i := w.invocation(e.Invocation); i != nil {
 		i.taskStarts(w.now, e.Invocation.Attempt, e.Cold)
 	}
@@ -113,24 +110,21 @@ func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
 
 // evaluate starts the evaluation of a switch: it fetches its inputs.
 func (w *world) evaluate(id engine.NodeID, e *engine.Effect) {
-	at := w.newTask()
-	t := &w.tasks[at]
-	*t = task{
-		generation: t.generation + 1, incarnation: w.nodes[id].incarnation, node: id, isSwitch: true,
-		call: e.Call, subject: e.Subject, function: w.function(&e.Subject), plan: e.Plan, queued: w.now, started: w.now, mark: w.now, keys: t.keys,
-	}
+	at := w.newTask(id, e)
+	t := w.tasks.At(at)
+	t.isSwitch, t.queued = true, w.now
 	w.lookup(at)
 }
 
 // delay has a task go on at a stage later.
 func (w *world) delay(at uint32, time engine.Time, s stage) {
-	w.after(time, event{kind: evTask, a: at, b: uint64(w.tasks[at].generation)<<8 | uint64(s)})
+	w.after(time, event{kind: evTask, a: at, b: uint64(w.tasks.At(at).generation)<<8 | uint64(s)})
 }
 
 // operate has a task go on when the store has performed an operation.
 func (w *world) operate(at uint32, time engine.Time, s stage, bytes int64) {
-	w.tasks[at].operations++
-	w.request(request{time: time, task: at, generation: w.tasks[at].generation, stage: s, bytes: bytes})
+	w.tasks.At(at).operations++
+	w.request(request{time: time, task: at, generation: w.tasks.At(at).generation, stage: s, bytes: bytes})
 }
 
 // resume goes on with a task.
@@ -155,9 +149,9 @@ func (w *world) resume(at uint32, s stage) {
 	case stageRevision:
 		w.revisionKnown(at)
 	case stagePut:
-		w.transfer(at, putToStore, w.tasks[at].bytes, 0)
+		w.transfer(at, putToStore, w.tasks.At(at).bytes, 0)
 	case stageMemoryPut:
-		w.transfer(at, putToMemory, w.tasks[at].bytes, 0)
+		w.transfer(at, putToMemory, w.tasks.At(at).bytes, 0)
 	case stageLost:
 		w.endTask(at, engine.DataLost)
 	}
@@ -174,7 +168,7 @@ type key struct {
 // lookup begins to fetch: it finds out what is to be fetched from where.
 func (w *world) lookup(at uint32) {
 	w.findKeys(at)
-	if n := len(w.tasks[at].keys); n > 0 && w.cost.lookup > 0 {
+	if n := len(w.tasks.At(at).keys); n > 0 && w.cost.lookup > 0 {
 		w.delay(at, w.cost.lookup*engine.Time(n), stageLookup)
 		return
 	}
@@ -183,7 +177,7 @@ func (w *world) lookup(at uint32) {
 
 // findKeys lists the keys that a task fetches.
 func (w *world) findKeys(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	t.keys = t.keys[:0]
 	id := t.subject.Invocation
 	wf := w.workflowOf(id)
@@ -265,7 +259,7 @@ func (w *world) output(d *workflow.Distribution, p draw.Purpose, i engine.Invoca
 
 // fetchAll starts to fetch all inputs of a task.
 func (w *world) fetchAll(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	t.left = int32(len(t.keys))
 	if t.left == 0 {
 		w.allFetched(at)
@@ -281,8 +275,8 @@ func (w *world) fetchAll(at uint32) {
 	switch {
 	case keys[engine.FromStore] == 0:
 	case w.store.individually:
-		for i := range w.tasks[at].keys {
-			if k := w.tasks[at].keys[i]; k.source == engine.FromStore {
+		for i := range w.tasks.At(at).keys {
+			if k := w.tasks.At(at).keys[i]; k.source == engine.FromStore {
 				w.operate(at, w.cost.get, stageGet, k.bytes)
 			}
 		}
@@ -301,21 +295,21 @@ func (w *world) fetchAll(at uint32) {
 // lookInVain looks for keys that are not there.
 func (w *world) lookInVain(at uint32, keys int32) {
 	time := w.cost.missing * engine.Time(w.cost.lookups)
-	if w.store.individually || w.tasks[at].plan.Logged {
+	if w.store.individually || w.tasks.At(at).plan.Logged {
 		for range keys {
 			w.operate(at, time, stageMissing, 0)
 		}
 		return
 	}
-	w.tasks[at].left -= keys - 1
+	w.tasks.At(at).left -= keys - 1
 	w.delay(at, time, stageMissing)
 }
 
 // transferAll starts the transfers of all keys that come from one place, when
 // a delay is over.
 func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay engine.Time) {
-	for i := range w.tasks[at].keys {
-		if k := &w.tasks[at].keys[i]; k.source == from {
+	for i := range w.tasks.At(at).keys {
+		if k := w.tasks.At(at).keys[i]; k.source == from {
 			w.transfer(at, kind, k.bytes, delay)
 		}
 	}
@@ -323,7 +317,7 @@ func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay e
 
 // keyFetched counts a key that has been transferred, once that is logged.
 func (w *world) keyFetched(at uint32) {
-	if w.tasks[at].plan.Logged {
+	if w.tasks.At(at).plan.Logged {
 		w.operate(at, w.cost.logging, stageFetchLog, 0)
 		return
 	}
@@ -331,14 +325,14 @@ func (w *world) keyFetched(at uint32) {
 }
 
 func (w *world) fetched(at uint32, keys int32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.left -= keys; t.left == 0 {
 		w.allFetched(at)
 	}
 }
 
 func (w *world) allFetched(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	t.fetch = w.now - t.mark
 	t.mark = w.now
 	if t.dataLost {
@@ -364,7 +358,7 @@ func (w *world) allFetched(at uint32) {
 
 // stretch computes up to the point where the next output is posted.
 func (w *world) stretch(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	f := t.function
 	until := t.work
 	if t.output < len(f.Outputs) {
@@ -378,7 +372,7 @@ func (w *world) stretch(at uint32) {
 		return
 	}
 	p := w.nodes[t.node].processor
-	p.start(w.now, job{task: at, kind: computing}, float64(work), f.CPU)
+	p.start(w.now, &job{task: at, kind: computing}, float64(work), f.CPU)
 	w.touch(p)
 }
 
@@ -392,7 +386,7 @@ func (w *world) posting(t *task) int {
 }
 
 func (w *world) stretchDone(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.isSwitch {
 		w.switched(at)
 		return
@@ -410,13 +404,13 @@ func (w *world) stretchDone(at uint32) {
 
 // post begins to put an output.
 func (w *world) post(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	output := w.posting(t)
 	o := &t.function.Outputs[output]
 	t.item, t.items = 0, 1
 	if o.List {
 		t.items = w.items(t.subject.Invocation, t.subject.Function, int32(output), &t.subject.Path)
-		w.tell(t.node, engine.Event{
+		w.tell(t.node, &engine.Event{
 			Kind: engine.EventItems, Container: t.container, Number: int64(output),
 			Message: engine.Message{Subject: t.subject, Items: t.items},
 		})
@@ -429,7 +423,7 @@ func (w *world) post(at uint32) {
 }
 
 func (w *world) listSaved(at uint32) {
-	if i := w.invocation(w.tasks[at].subject.Invocation); i != nil {
+	if i := w.invocation(w.tasks.At(at).subject.Invocation); i != nil {
 		i.revision++
 	}
 	w.logPut(at)
@@ -439,7 +433,7 @@ func (w *world) listSaved(at uint32) {
 // does it before it starts the clock of the put, so it counts as the
 // function's own time.
 func (w *world) logPut(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.plan.Logged && t.items > 0 {
 		w.operate(at, w.cost.logging*engine.Time(t.items), stagePutLog, 0)
 		return
@@ -448,7 +442,7 @@ func (w *world) logPut(at uint32) {
 }
 
 func (w *world) putLogged(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	t.compute += w.now - t.mark
 	t.mark = w.now
 	w.putItem(at)
@@ -456,7 +450,7 @@ func (w *world) putLogged(at uint32) {
 
 // putItem puts the next item of an output: into the store first.
 func (w *world) putItem(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.item == t.items {
 		t.put += w.now - t.mark
 		t.mark = w.now
@@ -482,7 +476,7 @@ func (w *world) putItem(at uint32) {
 }
 
 func (w *world) putIntoStore(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	switch {
 	case t.plan.Guarded:
 		w.operate(at, w.cost.revision, stageRevision, 0)
@@ -495,7 +489,7 @@ func (w *world) putIntoStore(at uint32) {
 
 // revisionKnown notes the revision that an upload is based on.
 func (w *world) revisionKnown(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if i := w.invocation(t.subject.Invocation); i != nil {
 		t.revision = i.revision
 	}
@@ -505,7 +499,7 @@ func (w *world) revisionKnown(at uint32) {
 // uploaded commits an object, unless the document that guards it has changed
 // since: then all is sent again.
 func (w *world) uploaded(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	i := w.invocation(t.subject.Invocation)
 	if t.plan.Guarded && i != nil {
 		if t.revision != i.revision {
@@ -531,11 +525,11 @@ func (w *world) putIntoMemory(at uint32) {
 		w.delay(at, w.cost.memoryPut, stageMemoryPut)
 		return
 	}
-	w.transfer(at, putToMemory, w.tasks[at].bytes, 0)
+	w.transfer(at, putToMemory, w.tasks.At(at).bytes, 0)
 }
 
 func (w *world) itemPut(at uint32) {
-	w.tasks[at].item++
+	w.tasks.At(at).item++
 	w.putItem(at)
 }
 
@@ -543,7 +537,7 @@ func (w *world) itemPut(at uint32) {
 
 // endTask reports the end of a task.
 func (w *world) endTask(at uint32, o engine.Outcome) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	if t.isSwitch { // Only an input can have been lost.
 		w.retire(at)
 		return
@@ -555,12 +549,12 @@ func (w *world) endTask(at uint32, o engine.Outcome) {
 	e := engine.Event{Kind: engine.EventTaskEnded, Outcome: o, Container: t.container}
 	to := t.node
 	w.retire(at)
-	w.tell(to, e)
+	w.tell(to, &e)
 }
 
 // switched reports the branch that a switch takes.
 func (w *world) switched(at uint32) {
-	t := &w.tasks[at]
+	t := w.tasks.At(at)
 	branches := t.function.Branches
 	u := w.draws.Uniform(draw.Branch, w.subject(&t.subject, 0), t.subject.Path)
 	branch := 0
@@ -579,12 +573,12 @@ func (w *world) switched(at uint32) {
 	}
 	to := t.node
 	w.retire(at)
-	w.tell(to, e)
+	w.tell(to, &e)
 }
 
 func (w *world) retire(at uint32) {
-	w.tasks[at].generation++
-	w.freeTask = append(w.freeTask, at)
+	w.tasks.At(at).generation++
+	w.tasks.Give(at)
 }
 
 // cancel ends a task without a word to anyone.
@@ -595,19 +589,18 @@ func (w *world) cancel(at uint32) {
 
 // leaveAll takes all jobs of a task off their resources.
 func (w *world) leaveAll(at uint32) {
-	n := &w.nodes[w.tasks[at].node]
+	n := &w.nodes[w.tasks.At(at).node]
 	n.memory.cancel(w.now, at, 1)
 	w.touch(n.memory)
-	n.processor.cancel(w.now, at, w.tasks[at].function.CPU)
+	n.processor.cancel(w.now, at, w.tasks.At(at).function.CPU)
 	w.touch(n.processor)
 	for _, class := range [...]classID{n.put, n.get} {
-		domain := w.network.classes[class].domain
-		if single := w.network.domains[domain].single; single != nil {
+		if single := w.network.classes[class].single; single != nil {
 			single.cancel(w.now, at, 1)
 			w.touch(single)
 		} else {
 			w.network.cancel(w.now, class, at)
-			w.touchDomain(domain)
+			w.touchDomain(w.network.classes[class].domain)
 		}
 	}
 }
@@ -617,8 +610,8 @@ func (w *world) leaveAll(at uint32) {
 // transfer starts a flow for a task when a delay is over, which is that of
 // all flows of its kind.
 func (w *world) transfer(at uint32, kind jobKind, bytes int64, delay engine.Time) {
-	n := &w.nodes[w.tasks[at].node]
-	j := job{task: at, kind: kind, bytes: bytes}
+	n := &w.nodes[w.tasks.At(at).node]
+	j := &job{task: at, kind: kind, bytes: bytes}
 	class := n.get
 	switch kind {
 	case putToStore:
@@ -628,20 +621,21 @@ func (w *world) transfer(at uint32, kind jobKind, bytes int64, delay engine.Time
 		w.touch(n.memory)
 		return
 	}
-	domain := w.network.classes[class].domain
-	switch single := w.network.domains[domain].single; {
-	case single == nil && delay > 0:
-		w.network.startAfter(w.now, delay, class, j, float64(bytes))
-		w.touchDomain(domain)
-	case single == nil:
-		w.network.start(w.now, class, j, float64(bytes))
-		w.touchDomain(domain)
-	case delay > 0:
-		single.startAfter(w.now, delay, j, float64(bytes))
-		w.touch(single)
-	default:
+	c := &w.network.classes[class]
+	switch single := c.single; {
+	case single != nil && delay > 0:
+		if at, ok := single.startAfter(w.now, delay, j, float64(bytes)); ok {
+			w.queue.push(event{at: at, kind: evShared, a: single.index})
+		}
+	case single != nil:
 		single.start(w.now, j, float64(bytes), 1)
 		w.touch(single)
+	case delay > 0:
+		w.network.startAfter(w.now, delay, class, j, float64(bytes))
+		w.touchDomain(c.domain)
+	default:
+		w.network.start(w.now, class, j, float64(bytes))
+		w.touchDomain(c.domain)
 	}
 }
 
@@ -662,14 +656,11 @@ func (w *world) domainDue(domain int32) {
 // serverDue ends the jobs of a server that are due.
 func (w *world) serverDue(s *server) {
 	s.fired(w.now)
-	for {
-		j, ok := s.due()
-		if !ok {
-			break
-		}
+	for s.due() {
+		j := s.take()
 		demand := 1.0
 		if j.kind == computing {
-			demand = w.tasks[j.task].function.CPU
+			demand = w.tasks.At(j.task).function.CPU
 		}
 		s.leave(demand)
 		w.endJob(&j)
@@ -683,7 +674,7 @@ func (w *world) endJob(j *job) {
 		w.stretchDone(j.task)
 		return
 	}
-	i := w.invocation(w.tasks[j.task].subject.Invocation)
+	i := w.invocation(w.tasks.At(j.task).subject.Invocation)
 	switch j.kind {
 	case getFromStore:
 		if i != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
+	"github.com/flowtwin/flowtwin/engine/slab"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -51,18 +52,14 @@ type world struct {
 	touched        []*server
 	touchedDomains []int32
 
-	tasks    []task
-	freeTask []uint32
-	messages []engine.Message
-	freeMsg  []uint32
-	requests []request
-	freeReq  []uint32
+	tasks    slab.Slab[task]
+	messages slab.Slab[engine.Message]
+	requests slab.Slab[request]
 
 	loads       []workflowLoad
 	uncertain   []bool         // by workflow: not all data may be there
 	invocations [][]invocation // by workflow and slot
-	log         []taskRecord
-	freeLog     int32
+	log         slab.Slab[taskRecord]
 	finished    []finished
 	open        int // invocations sent and not finished
 	sending     int // clients and arrival processes that are not done
@@ -113,7 +110,7 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &world{trial: t, recorder: r, system: system, draws: draw.New(t.Seed), freeLog: none}
+	w := &world{trial: t, recorder: r, system: system, draws: draw.New(t.Seed)}
 	w.cost = costs{
 		message: engine.Time(p.Network.Message),
 		event:   engine.Time(p.Engine.Event), receive: engine.Time(p.Engine.Receive),
@@ -182,14 +179,14 @@ func (w *world) handle(e *event) {
 		w.engineServed(engine.NodeID(e.node), uint32(e.b))
 	case evTimer:
 		if uint32(e.b>>8) == w.nodes[e.node].incarnation {
-			w.tell(engine.NodeID(e.node), engine.Event{
+			w.tell(engine.NodeID(e.node), &engine.Event{
 				Kind: engine.EventTimer, Timer: engine.Timer{Kind: engine.TimerKind(e.b), Index: e.a},
 			})
 		}
 	case evContainer:
 		w.containerUp(engine.NodeID(e.node), engine.ContainerID{Index: e.a, Generation: uint32(e.b)}, uint32(e.b>>32))
 	case evTask:
-		if t := &w.tasks[e.a]; t.generation == uint32(e.b>>8) {
+		if t := w.tasks.At(e.a); t.generation == uint32(e.b>>8) {
 			w.resume(e.a, stage(e.b&0xff))
 		}
 	case evDomain:

@@ -13,6 +13,8 @@
 package controlflow
 
 import (
+	"slices"
+
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/joins"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -117,7 +119,7 @@ func (fl *Flow) Arrive(i engine.Invocation) {
 }
 
 // Deliver handles the messages that control edges cause.
-func (fl *Flow) Deliver(m engine.Message) {
+func (fl *Flow) Deliver(m *engine.Message) {
 	i := m.Invocation
 	if m.Kind == engine.MessageDone {
 		fl.Settle(i, m.Call, 1)
@@ -136,7 +138,7 @@ func (fl *Flow) Deliver(m engine.Message) {
 }
 
 // Documented goes on after a database operation that a quirk asks for.
-func (fl *Flow) Documented(e engine.Event) {
+func (fl *Flow) Documented(e *engine.Event) {
 	switch e.Document {
 	case engine.DocumentPlacement:
 		fl.Trigger(e.Subject, e.Call, 0)
@@ -163,6 +165,9 @@ func (fl *Flow) Accept(caller engine.NodeID, number int32, subject engine.Subjec
 		s.free = s.free[:last]
 	} else {
 		c = int32(len(s.calls))
+		if len(s.calls) == cap(s.calls) {
+			s.calls = slices.Grow(s.calls, len(s.calls)+1)
+		}
 		s.calls = append(s.calls, call{})
 	}
 	// One is held until Settle is called with 0, so that the call is not

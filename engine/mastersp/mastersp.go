@@ -104,15 +104,15 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventArrive:
 		c.flow.Arrive(e.Invocation)
 	case engine.EventDeliver:
-		c.deliver(e.Message)
+		c.deliver(&e.Message)
 	case engine.EventItems:
-		c.posted(e)
+		c.posted(&e)
 	case engine.EventTaskEnded:
-		c.taskEnded(e)
+		c.taskEnded(&e)
 	case engine.EventSwitched:
-		c.switched(e)
+		c.switched(&e)
 	case engine.EventDocument:
-		c.documented(e)
+		c.documented(&e)
 	}
 }
 
@@ -128,7 +128,7 @@ func (c *control) Forget(w engine.WorkflowID, slot uint32) {
 	}
 }
 
-func (c *control) deliver(m engine.Message) {
+func (c *control) deliver(m *engine.Message) {
 	switch m.Kind {
 	case engine.MessageRun:
 		c.accept(m)
@@ -151,7 +151,7 @@ func (c *control) deliver(m engine.Message) {
 
 // accept runs what the master asks for. The call is answered when all
 // instances have ended.
-func (c *control) accept(m engine.Message) {
+func (c *control) accept(m *engine.Message) {
 	call := c.flow.Accept(m.From, m.Call, m.Subject)
 	c.flow.Expect(m.Invocation, call, int32(max(m.Items, 1)))
 	if m.Items == 0 {
@@ -167,7 +167,7 @@ func (c *control) accept(m engine.Message) {
 
 // posted lets the answer carry the length of the list that a function posts;
 // further lists take a message of their own.
-func (c *control) posted(e engine.Event) {
+func (c *control) posted(e *engine.Event) {
 	w := c.node.Workflow(e.Invocation)
 	function := &w.Functions[e.Function]
 	for output := range int(e.Number) {
@@ -182,7 +182,7 @@ func (c *control) posted(e engine.Event) {
 	c.flow.AnswerItems(e.Invocation, e.Call, e.Items)
 }
 
-func (c *control) taskEnded(e engine.Event) {
+func (c *control) taskEnded(e *engine.Event) {
 	if c.node.System().Rules.TimingDocuments && c.flow.Pending(e.Invocation, e.Call) == 1 {
 		c.node.Document(engine.DocumentTiming, e.Subject, e.Call, 0)
 		return
@@ -193,7 +193,7 @@ func (c *control) taskEnded(e engine.Event) {
 // The master's part.
 
 // reported goes on after what a worker has run to its end.
-func (c *control) reported(m engine.Message) {
+func (c *control) reported(m *engine.Message) {
 	w := c.node.Workflow(m.Invocation)
 	function := &w.Functions[m.Function]
 	if m.Items > 0 || len(w.Scopes[function.Scope].Children) > 0 {
@@ -214,7 +214,7 @@ func (c *control) reported(m engine.Message) {
 
 // switched follows a branch; in the artefact the master records how long the
 // evaluation took, first.
-func (c *control) switched(e engine.Event) {
+func (c *control) switched(e *engine.Event) {
 	if c.node.System().Rules.TimingDocuments {
 		c.node.Document(engine.DocumentTiming, e.Subject, e.Call, uint32(e.Number)+1)
 		return
@@ -222,7 +222,7 @@ func (c *control) switched(e engine.Event) {
 	c.flow.Switched(e.Subject, e.Call, int(e.Number))
 }
 
-func (c *control) documented(e engine.Event) {
+func (c *control) documented(e *engine.Event) {
 	switch {
 	case e.Document == engine.DocumentAddresses:
 		c.probe(e)
@@ -236,7 +236,7 @@ func (c *control) documented(e engine.Event) {
 }
 
 // probe asks all workers for their state.
-func (c *control) probe(e engine.Event) {
+func (c *control) probe(e *engine.Event) {
 	i := e.Invocation
 	for int(i.Slot) >= len(c.probes[i.Workflow]) {
 		c.probes[i.Workflow] = append(c.probes[i.Workflow], probes{})
@@ -259,7 +259,7 @@ func (c *control) probe(e engine.Event) {
 }
 
 // probed runs the function when the last worker has answered.
-func (c *control) probed(m engine.Message) {
+func (c *control) probed(m *engine.Message) {
 	p := &c.probes[m.Invocation.Workflow][m.Invocation.Slot]
 	round := &p.all[m.Call]
 	if round.left--; round.left > 0 {

@@ -62,7 +62,7 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventArrive:
 		c.flow.Arrive(e.Invocation)
 	case engine.EventDeliver:
-		c.flow.Deliver(e.Message)
+		c.flow.Deliver(&e.Message)
 	case engine.EventItems:
 		c.flow.Posted(e.Subject, int32(e.Number), e.Items)
 	case engine.EventTaskEnded:
@@ -71,7 +71,7 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventSwitched:
 		c.flow.Switched(e.Subject, e.Call, int(e.Number))
 	case engine.EventDocument:
-		c.flow.Documented(e)
+		c.flow.Documented(&e)
 	}
 }
 
