@@ -1,12 +1,15 @@
 package scenarios
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/flowtwin/flowtwin/benchmarks"
 	"github.com/flowtwin/flowtwin/engine"
@@ -24,13 +27,48 @@ import (
 type loader struct {
 	dir       string
 	registry  *schedulers.Registry
-	workflows map[string]loaded
-	traces    map[string][]arrival
+	workflows map[string]*loaded
+	traces    map[string]trace
+	files     map[string]file
+	machines  int // of all clusters
 }
 
+func newLoader(dir string, registry *schedulers.Registry) *loader {
+	return &loader{
+		dir: dir, registry: registry, workflows: map[string]*loaded{}, traces: map[string]trace{}, files: map[string]file{},
+	}
+}
+
+// file is what is in a file that a scenario names.
+type file struct {
+	path   string
+	digest [sha256.Size]byte
+	data   []byte
+	err    error
+}
+
+// read returns a file that the scenario names, read once.
+func (l *loader) read(name string) file {
+	if have, ok := l.files[name]; ok {
+		return have
+	}
+	f := file{path: name}
+	if !filepath.IsAbs(name) {
+		f.path = filepath.Join(l.dir, name)
+	}
+	f.data, f.err = yamlfile.ReadFile(f.path)
+	f.digest = sha256.Sum256(f.data)
+	l.files[name] = f
+	return f
+}
+
+// loaded is a workflow that a scenario names.
 type loaded struct {
 	workflow *workflow.Workflow
 	err      error
+	// instances is how many function instances an invocation has, critical its
+	// critical path in ns.
+	instances, critical float64
 }
 
 // builder makes trials of one combination of axis values. What is wrong goes
@@ -41,15 +79,23 @@ type builder struct {
 	scenario *Scenario
 
 	// The parts that do not depend on the scheduler, made with the first.
-	made  bool
-	parts Trial
-	names []string
+	made       bool
+	parts      Trial
+	names      []string // of the workflows
+	expected   []float64
+	tasks      float64 // of all invocations expected
+	schedulers []string
 }
 
-// Limits beyond which a run would not end within anyone's patience.
+// Limits beyond which a run would not end within anyone's patience, or would
+// fill any disk.
 const (
 	maxWorkers = 10_000
-	maxTrials  = 100_000
+	// maxMachines bounds the workers of all points together.
+	maxMachines = 10_000_000
+	maxCores    = 1_000_000
+	maxTrials   = 100_000
+	maxClients  = 1_000_000
 	// maxInstances bounds the function instances of one invocation,
 	// maxInvocations the arrivals of a trial.
 	maxInstances   = 20_000_000
@@ -57,6 +103,10 @@ const (
 	// maxArtefactPartition bounds the functions that FaaSFlow's own partition
 	// is given: it takes the square of their number.
 	maxArtefactPartition = 5_000
+	// maxTime bounds all times, so that sums of them stay within an int64.
+	maxTime = 10 * 365 * 24 * units.Hour
+	// maxFactor bounds how much slower a link gets.
+	maxFactor = 1_000_000
 )
 
 // trial makes the trial of one scheduler.
@@ -72,48 +122,41 @@ func (b *builder) trial(scheduler int) (Trial, []string) {
 
 // common makes what all schedulers meet.
 func (b *builder) common() {
-	s := b.scenario
-	if s.Trials < 1 || s.Trials > maxTrials {
-		b.doc.Errorf("trials", "%d trials: it must be between 1 and %d", s.Trials, maxTrials)
-	}
 	b.profile()
 	b.cluster()
 	b.workflowsAndLoads()
 	b.faults()
 }
 
+// time checks that a time is one that a run can have.
+func (b *builder) time(path string, d units.Duration) {
+	if d > maxTime {
+		b.doc.Errorf(path, "%s: times end at %s", d, maxTime)
+	}
+}
+
 // profile loads the profile and replaces what the scenario overrides.
 func (b *builder) profile() {
 	s := b.scenario
-	name := s.Profile
-	if isFile(name) {
-		name = b.path(name)
+	var p *profile.Profile
+	var err error
+	if isFile(s.Profile) {
+		f := b.read(s.Profile)
+		if err = f.err; err == nil {
+			p, err = profile.Parse(f.path, f.data, s.Overrides)
+		}
+	} else {
+		p, err = profile.Load(s.Profile, s.Overrides)
 	}
-	var overrides []profile.Override
-	collectOverrides(s.Overrides, "", &overrides)
-	p, err := profile.Load(name, overrides)
 	if err != nil {
-		b.doc.Errorf("profile", "%v", err)
+		b.doc.Include("profile", err)
 		p = &profile.Profile{}
 	}
-	if s.Timeout > 0 {
-		p.Invocation.Timeout = s.Timeout
+	if s.Timeout != nil {
+		b.time("timeout", *s.Timeout)
+		p.Invocation.Timeout = *s.Timeout
 	}
 	b.parts.Profile = p
-}
-
-// collectOverrides lists the leaves of a mapping with their paths.
-func collectOverrides(v yamlfile.Value, path string, into *[]profile.Override) {
-	if v == (yamlfile.Value{}) {
-		return
-	}
-	if v.Kind() != yamlfile.Mapping {
-		*into = append(*into, profile.Override{Path: path, Value: v})
-		return
-	}
-	for _, e := range v.Entries() {
-		collectOverrides(e.Value, yamlfile.Join(path, e.Key), into)
-	}
 }
 
 func (b *builder) cluster() {
@@ -122,7 +165,7 @@ func (b *builder) cluster() {
 	if use.Link != nil {
 		link = *use.Link
 	}
-	usual := Machine{Cores: orElse(use.Cores, 8), Memory: orElse(use.Memory, 32<<30), Link: link}
+	usual := b.machine("cluster", MachineUse{use.Cores, use.Memory, nil}, Machine{Cores: 8, Memory: 32 << 30, Link: link})
 	groups := use.Workers.Groups
 	if len(groups) == 0 {
 		count := 7
@@ -133,56 +176,57 @@ func (b *builder) cluster() {
 	}
 	c := &b.parts.Cluster
 	for i, g := range groups {
-		path := "cluster.workers"
-		if len(use.Workers.Groups) > 0 {
-			path = fmt.Sprintf("cluster.workers[%d].count", i)
-		}
-		count := 1
+		path, count := "cluster.workers", 1
 		if g.Count != nil {
 			count = *g.Count
 		}
-		if count < 1 || len(c.Workers)+count > maxWorkers {
+		if len(use.Workers.Groups) > 0 {
+			path = fmt.Sprintf("cluster.workers[%d]", i)
+		}
+		m := b.machine(path, g.MachineUse, usual)
+		if count < 1 || count > maxWorkers-len(c.Workers) {
+			if g.Count != nil && len(use.Workers.Groups) > 0 {
+				path += ".count"
+			}
 			b.doc.Errorf(path, "%d workers: a cluster has between 1 and %d", count, maxWorkers)
 			continue
-		}
-		m := Machine{Cores: orElse(g.Cores, usual.Cores), Memory: orElse(g.Memory, usual.Memory), Link: usual.Link}
-		if g.Link != nil {
-			m.Link = *g.Link
-		}
-		if m.Cores < 0 {
-			b.doc.Errorf("cluster.cores", "%v cores: it must be above 0", m.Cores)
 		}
 		for range count {
 			c.Workers = append(c.Workers, m)
 		}
 	}
-	c.Gateway = b.machine("cluster.gateway", use.Gateway, link)
-	c.Storage = b.machine("cluster.storage", use.Storage.MachineUse, link)
+	if b.machines += len(c.Workers); b.machines > maxMachines {
+		b.doc.Errorf("cluster.workers", "the points have more than %d workers in all: vary less at a time", maxMachines)
+	}
+	// In the paper's testbed one machine of 16 cores is both.
+	big := Machine{Cores: 16, Memory: 64 << 30, Link: link}
+	c.Gateway = b.machine("cluster.gateway", use.Gateway, big)
+	c.Storage = b.machine("cluster.storage", use.Storage.MachineUse, big)
 	c.StorageCap = use.Storage.Cap
-	if c.HostCores = use.HostCores; c.HostCores < 0 {
-		b.doc.Errorf("cluster.host_cores", "%v cores: it must be at least 0", c.HostCores)
+	if c.HostCores = use.HostCores; c.HostCores < 0 || c.HostCores > maxCores {
+		b.doc.Errorf("cluster.host_cores", "%v cores: it must be between 0 (nothing is shared) and %d", c.HostCores, maxCores)
 	}
 }
 
-// machine is the gateway's or the storage node's, which the paper's testbed
-// has as one machine of 16 cores.
-func (b *builder) machine(path string, use MachineUse, link units.Bandwidth) Machine {
-	m := Machine{Cores: orElse(use.Cores, 16), Memory: orElse(use.Memory, 64<<30), Link: link}
+// machine is the usual one, where the scenario does not say otherwise.
+func (b *builder) machine(path string, use MachineUse, usual Machine) Machine {
+	m := usual
+	if use.Cores != nil {
+		m.Cores = *use.Cores
+	}
+	if use.Memory != nil {
+		m.Memory = *use.Memory
+	}
 	if use.Link != nil {
 		m.Link = *use.Link
 	}
-	if m.Cores < 0 {
-		b.doc.Errorf(path+".cores", "%v cores: it must be above 0", m.Cores)
+	if use.Cores != nil && !(m.Cores > 0 && m.Cores <= maxCores) {
+		b.doc.Errorf(path+".cores", "%v cores: it must be above 0 and at most %d", m.Cores, maxCores)
+	}
+	if use.Memory != nil && m.Memory == 0 {
+		b.doc.Errorf(path+".memory", "a machine needs some memory")
 	}
 	return m
-}
-
-func orElse[T comparable](value, usual T) T {
-	var zero T
-	if value == zero {
-		return usual
-	}
-	return value
 }
 
 func (b *builder) workflowsAndLoads() {
@@ -193,9 +237,9 @@ func (b *builder) workflowsAndLoads() {
 	clients := 0
 	for i, use := range s.Workflows {
 		path := fmt.Sprintf("workflows[%d]", i)
-		w, err := b.workflow(use)
-		if err != nil {
-			b.doc.Errorf(path, "%v", err)
+		have := b.workflow(use)
+		if have.err != nil {
+			b.doc.Include(path, have.err)
 			continue
 		}
 		name := use.Name
@@ -204,70 +248,73 @@ func (b *builder) workflowsAndLoads() {
 		case use.Use != "" && !isFile(use.Use):
 			name = use.Use
 		default:
-			name = w.Name
+			name = have.workflow.Name
 		}
 		if slices.Contains(b.names, name) {
 			b.doc.Errorf(path, "there are two workflows called %s: give one a name of its own", name)
 		}
-		if !b.fits(path, w) {
+		b.name(path+".name", name)
+		if have.instances > maxInstances {
+			b.doc.Errorf(path, "an invocation has about %.3g function instances, more than %d: use smaller lists", have.instances, maxInstances)
 			continue
 		}
 		l, where := s.Load, "load"
 		if use.Load != (yamlfile.Value{}) {
-			use.Load.Decode(&l)
 			where = path + ".load"
+			if !use.Load.Decode(&l) {
+				continue
+			}
 		}
-		named := *w // Which others may use under another name.
+		named := *have.workflow // Which others may use under another name.
 		named.Name = name
 		b.names = append(b.names, name)
 		b.parts.Workflows = append(b.parts.Workflows, &named)
-		b.parts.Loads = append(b.parts.Loads, b.load(where, &l, name, clients))
+		plan := b.load(where, &l, name, clients)
+		b.parts.Loads = append(b.parts.Loads, plan)
 		clients += l.Clients
+		invocations := expectedInvocations(&plan, have.critical)
+		b.expected = append(b.expected, invocations)
+		b.tasks += invocations * have.instances
 	}
 }
 
-// fits reports whether an invocation of the workflow is of a size that can be
-// run.
-func (b *builder) fits(path string, w *workflow.Workflow) bool {
-	instances := 0.0
-	for f := range w.Functions {
-		instances += w.Instances(w.Functions[f].Scope)
+// name checks what ends up in tables, figures and names of files.
+func (b *builder) name(path, name string) {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		b.doc.Errorf(path, "%q: a name has no control characters", name)
 	}
-	if instances > maxInstances {
-		b.doc.Errorf(path, "an invocation has about %.3g function instances, more than %d: use smaller lists", instances, maxInstances)
-		return false
-	}
-	return true
 }
 
 func isFile(name string) bool {
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
-func (l *loader) path(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(l.dir, name)
-}
-
 // workflow returns what a scenario names, made once.
-func (l *loader) workflow(use WorkflowUse) (*workflow.Workflow, error) {
+func (l *loader) workflow(use WorkflowUse) *loaded {
 	key := use.Use + "\x00" + use.Generate + "\x00" + strconv.Itoa(use.Functions)
 	if have, ok := l.workflows[key]; ok {
-		return have.workflow, have.err
+		return have
 	}
-	var have loaded
+	have := &loaded{}
+	l.workflows[key] = have
 	switch {
 	case use.Generate != "":
 		have.workflow, have.err = benchmarks.Generate(use.Generate, use.Functions)
 	case isFile(use.Use):
-		have.workflow, have.err = workflowfile.Read(l.path(use.Use))
+		f := l.read(use.Use)
+		if have.err = f.err; have.err == nil {
+			have.workflow, have.err = workflowfile.Parse(f.path, f.data)
+		}
 	default:
 		have.workflow, have.err = benchmarks.Lookup(use.Use)
 	}
-	l.workflows[key] = have
-	return have.workflow, have.err
+	if have.err == nil {
+		for i := range have.workflow.Functions {
+			have.instances += have.workflow.Instances(have.workflow.Functions[i].Scope)
+		}
+		_, have.critical = have.workflow.CriticalPath()
+	}
+	return have
 }
 
 // load turns what a scenario says of the load on a workflow into a plan.
@@ -278,49 +325,71 @@ func (b *builder) load(path string, use *LoadUse, workflow string, clients int) 
 		Until: int64(use.Duration), AtLeast: use.AtLeast, Limit: use.Limit, Warmup: int64(use.Warmup), WarmupCount: use.WarmupCount,
 	}
 	wrong := func(key, format string, args ...any) { b.doc.Errorf(path+"."+key, format, args...) }
+	missing := func(format string, args ...any) { b.doc.Errorf(path, format, args...) }
+	b.counts(path, use)
+	b.time(path+".duration", use.Duration)
+	b.time(path+".warmup", use.Warmup)
+	lastStart := float64(use.Stagger) * float64(max(clients+use.Clients-1, 0))
 	switch {
-	case use.Limit < 0:
-		wrong("limit", "%d: it must be at least 1", use.Limit)
-	case use.AtLeast < 0:
-		wrong("at_least", "%d: it must be at least 0", use.AtLeast)
-	case use.WarmupCount < 0:
-		wrong("warmup_count", "%d: it must be at least 0", use.WarmupCount)
-	case use.Clients < 0:
-		wrong("clients", "%d: it must be at least 1", use.Clients)
-	case use.Clients > 0 && use.Arrivals != "":
-		wrong("arrivals", "a load with clients is a closed loop, one with arrivals an open one: choose")
-	case use.Clients == 0 && use.Arrivals == "":
-		wrong("arrivals", "say clients, for a closed loop, or arrivals: constant, poisson or trace")
-	case use.Duration == 0 && use.Limit == 0 && use.Arrivals != "trace":
-		wrong("duration", "say when the load ends: duration, or limit (a number of invocations)")
-	case use.Duration > 0 && use.Warmup >= use.Duration:
-		wrong("warmup", "a warm-up of %s leaves nothing of a duration of %s", use.Warmup, use.Duration)
+	case lastStart > float64(maxTime):
+		wrong("stagger", "the last client would start after %.3g s: times end at %s", lastStart/1e9, maxTime)
+	case use.Duration > 0 && float64(use.Warmup) >= lastStart+float64(use.Duration):
+		wrong("warmup", "a warm-up of %s leaves nothing of a load that ends after %s", use.Warmup, units.Duration(lastStart)+use.Duration)
+	}
+	if use.Limit > 0 && use.WarmupCount >= use.Limit {
+		wrong("warmup_count", "a warm-up of %d leaves nothing of a limit of %d", use.WarmupCount, use.Limit)
+	}
+	if use.Duration == 0 && use.Limit == 0 && use.Arrivals != "trace" {
+		missing("say when the load ends: duration, or limit (a number of invocations)")
 	}
 	if p.Until == 0 {
 		p.Until = math.MaxInt64
+		p.AtLeast = p.Limit // Nothing but the limit ends a closed loop.
 	}
-	if use.Clients > 0 {
-		if use.Rate != 0 || use.Burst != nil || use.Ramp != nil || use.Trace != "" {
-			wrong("clients", "rate, burst, ramp and trace belong to an open loop: clients send when they are answered")
-		}
-		return p
+	open := use.Rate != 0 || use.Burst != nil || use.Ramp != nil
+	switch {
+	case use.Clients > 0 && use.Arrivals != "":
+		wrong("arrivals", "a load with clients is a closed loop, one with arrivals an open one: choose")
+	case use.Clients > 0 && (open || use.Trace != ""):
+		wrong("clients", "rate, burst, ramp and trace belong to an open loop: clients send when they are answered")
+	case use.Clients == 0 && use.Arrivals == "":
+		missing("say clients, for a closed loop, or arrivals: constant, poisson or trace")
+	case use.Clients == 0 && (use.Stagger > 0 || use.AtLeast > 0):
+		missing("stagger and at_least belong to a closed loop: say clients")
+	case use.Arrivals == "trace" && open:
+		wrong("trace", "rate, burst and ramp belong to arrivals that are constant or poisson: a trace has its own times")
+	case use.Arrivals != "trace" && use.Trace != "":
+		wrong("trace", "a trace is used with arrivals: trace")
 	}
 	switch use.Arrivals {
-	case "constant":
-		p.Process.Spacing = load.Constant
-	case "poisson":
-		p.Process.Spacing = load.Poisson
+	case "":
+	case "constant", "poisson":
+		if use.Arrivals == "poisson" {
+			p.Process.Spacing = load.Poisson
+		}
+		b.steps(path, use, &p)
 	case "trace":
 		p.Process.Trace = b.trace(path, use, workflow)
-		return p
-	case "":
-		return p
 	default:
 		wrong("arrivals", "%q is no kind of arrivals: there are constant, poisson and trace", use.Arrivals)
-		return p
 	}
-	b.steps(path, use, &p)
 	return p
+}
+
+// counts checks the numbers of a load.
+func (b *builder) counts(path string, use *LoadUse) {
+	for _, c := range []struct {
+		key     string
+		n, most int64
+		zero    string
+	}{
+		{"clients", int64(use.Clients), maxClients, " (none)"}, {"limit", use.Limit, maxInvocations, " (no limit)"},
+		{"at_least", use.AtLeast, maxInvocations, ""}, {"warmup_count", use.WarmupCount, maxInvocations, ""},
+	} {
+		if c.n < 0 || c.n > c.most {
+			b.doc.Errorf(path+"."+c.key, "%d: it must be between 0%s and %d", c.n, c.zero, c.most)
+		}
+	}
 }
 
 // steps fills in the rates of an open loop.
@@ -328,73 +397,89 @@ func (b *builder) steps(path string, use *LoadUse, p *load.Plan) {
 	wrong := func(key, format string, args ...any) { b.doc.Errorf(path+"."+key, format, args...) }
 	if use.Rate <= 0 {
 		wrong("rate", "a load with arrivals needs a rate above 0, such as 60/min")
-		return
 	}
 	rate := load.Step{Rate: float64(use.Rate)}
 	steps := &p.Process.Steps
-	switch burst := use.Burst; {
-	case burst != nil && use.Ramp != nil:
-		wrong("burst", "a load has a burst or a ramp, not both")
-	case burst != nil && burst.For <= 0:
-		wrong("burst.for", "a burst must last for longer than 0")
-	case burst != nil && burst.Every > 0 && burst.Every < burst.At+burst.For:
-		wrong("burst.every", "bursts that begin %s into each period and last for %s do not fit into %s", burst.At, burst.For, burst.Every)
-	case burst != nil:
+	if burst := use.Burst; burst != nil {
+		b.time(path+".burst.at", burst.At)
+		b.time(path+".burst.for", burst.For)
+		b.time(path+".burst.every", burst.Every)
+		switch {
+		case use.Ramp != nil:
+			wrong("burst", "a load has a burst or a ramp, not both")
+		case burst.For == 0:
+			wrong("burst.for", "a burst must last for longer than 0")
+		case burst.Every > 0 && burst.At+burst.For > burst.Every:
+			wrong("burst.every", "bursts that begin %s into each period and last for %s do not fit into %s", burst.At, burst.For, burst.Every)
+		}
 		*steps = append(*steps, load.Step{Rate: rate.Rate, For: int64(burst.At)}, load.Step{Rate: float64(burst.Rate), For: int64(burst.For)})
 		if burst.Every > 0 {
 			rate.For = int64(burst.Every - burst.At - burst.For)
 			p.Process.Repeat = true
 		}
 	}
+	total := 0.0
 	for i, step := range use.Ramp {
-		if step.For <= 0 {
+		if step.For == 0 {
 			wrong(fmt.Sprintf("ramp[%d].for", i), "a step must last for longer than 0")
+		}
+		if total += float64(step.For); total > float64(maxTime) {
+			wrong(fmt.Sprintf("ramp[%d].for", i), "the ramp ends after %.3g s: times end at %s", total/1e9, maxTime)
+			break
 		}
 		*steps = append(*steps, load.Step{Rate: float64(step.Rate), For: int64(step.For)})
 	}
 	*steps = append(*steps, rate)
-	if expected := p.Expected(); p.Limit == 0 && expected > maxInvocations {
+	if expected := p.Expected(); p.Until < math.MaxInt64 && p.Limit == 0 && expected > maxInvocations {
 		wrong("rate", "that makes about %.3g invocations of each workflow, more than %d: lower the rate or the duration", expected, maxInvocations)
+	} else if p.Process.Repeat && use.Rate > 0 && expected == 0 {
+		wrong("burst.rate", "with bursts of rate 0 and nothing between them there are no arrivals")
 	}
 }
 
 // scheduler makes a scheduler from what the scenario says of it.
 func (b *builder) scheduler(index int) engine.Scheduler {
 	use := b.scenario.Schedulers[index]
+	path := fmt.Sprintf("schedulers[%d]", index)
 	if use.Preset != "" {
 		preset, err := b.registry.Preset(use.Preset)
 		if err != nil {
-			use.value.Errorf("%v", err)
+			b.doc.Errorf(path, "%v", err)
 			return engine.Scheduler{}
 		}
-		use.Control = orElse(use.Control, preset.Control)
-		use.Placement = orElse(use.Placement, preset.Placement)
-		use.Data = orElse(use.Data, preset.Data)
+		use.Control = cmp.Or(use.Control, preset.Control)
+		use.Placement = cmp.Or(use.Placement, preset.Placement)
+		use.Data = cmp.Or(use.Data, preset.Data)
 	}
 	registry := b.registry
-	if use.Placement == "explicit" {
+	switch {
+	case use.Placement == "explicit":
 		registry = b.explicit(&use)
+	case use.Table != nil:
+		b.doc.Errorf(path+".table", "a table belongs to placement: explicit")
 	}
 	s, err := registry.Make(use.Control, use.Placement, use.Data)
 	if err != nil {
-		use.value.Errorf("%v", err)
+		b.doc.Errorf(path, "%v", err)
 		return engine.Scheduler{}
 	}
 	if use.Name != "" {
 		s.Name = use.Name
+		b.name(path+".name", s.Name)
 	}
-	for i := range index {
-		if b.schedulerName(i) == s.Name {
-			use.value.Errorf("there are two schedulers called %s: give one a name of its own", s.Name)
-		}
+	if slices.Contains(b.schedulers, s.Name) {
+		b.doc.Errorf(path, "there are two schedulers called %s: give one a name of its own", s.Name)
 	}
-	if use.Placement == "explicit" {
+	b.schedulers = append(b.schedulers, s.Name)
+	if use.Placement == "explicit" && b.doc.Err() == nil {
 		if _, err := s.Placement.Place(b.parts.Workflows, b.parts.Cluster.Engine().Capacity); err != nil {
-			use.value.Errorf("%v", err)
+			for problem := range strings.Lines(err.Error()) {
+				b.doc.Errorf(path+".table", "%s", strings.TrimSpace(problem))
+			}
 		}
 	}
 	b.partition(index, &use, &s)
-	b.checkPartition(&use, s.Placement)
+	b.checkPartition(path, s.Placement)
 	return s
 }
 
@@ -430,18 +515,6 @@ func (b *builder) partition(index int, use *SchedulerUse, s *engine.Scheduler) {
 	}
 }
 
-// schedulerName is what scheduler would call an earlier entry.
-func (b *builder) schedulerName(index int) string {
-	use := b.scenario.Schedulers[index]
-	if use.Name != "" {
-		return use.Name
-	}
-	if use.Preset != "" && use.Control == "" && use.Placement == "" && use.Data == "" {
-		return use.Preset
-	}
-	return use.Control + "+" + use.Placement + "+" + use.Data
-}
-
 // explicit adds the placement by the table that the scenario gives.
 func (b *builder) explicit(use *SchedulerUse) *schedulers.Registry {
 	table := placement.Explicit{}
@@ -458,13 +531,13 @@ func (b *builder) explicit(use *SchedulerUse) *schedulers.Registry {
 
 // checkPartition refuses what FaaSFlow's own partition would not come to an
 // end with.
-func (b *builder) checkPartition(use *SchedulerUse, p placement.Placer) {
+func (b *builder) checkPartition(path string, p placement.Placer) {
 	if _, artefact := p.(placement.FaaSFlow); !artefact {
 		return
 	}
 	for i, w := range b.parts.Workflows {
 		if len(w.Functions) > maxArtefactPartition {
-			use.value.Errorf("FaaSFlow's partition as in the artefact takes the square of the number of functions; "+
+			b.doc.Errorf(path, "FaaSFlow's partition as in the artefact takes the square of the number of functions; "+
 				"%s has %d, more than %d: use placement faasflow-improved", b.names[i], len(w.Functions), maxArtefactPartition)
 		}
 	}
@@ -474,71 +547,99 @@ func (b *builder) checkPartition(use *SchedulerUse, p placement.Placer) {
 func (b *builder) faults() {
 	for i, use := range b.scenario.Faults {
 		path := fmt.Sprintf("faults[%d]", i)
+		b.time(path+".at", use.At)
+		b.time(path+".for", use.For)
 		f := Fault{At: engine.Time(use.At), For: engine.Time(use.For)}
 		kinds := 0
-		set := func(value string, kind FaultKind, node func(string) engine.NodeID) {
-			if value != "" {
+		// is takes note of a kind, if it is the fault's.
+		is := func(name string, kind FaultKind) bool {
+			if name != "" {
 				kinds++
 				f.Kind = kind
-				f.Node = node(value)
+			}
+			return name != ""
+		}
+		if is(use.Kill, Kill) {
+			f.Node = b.node(path+".kill", use.Kill, "")
+		}
+		if is(use.Pause, Pause) {
+			f.Node = b.node(path+".pause", use.Pause, "")
+		}
+		if is(use.Partition, Partition) {
+			f.Node = b.node(path+".partition", use.Partition, "")
+		}
+		if is(use.SlowLink, SlowLink) {
+			f.Node = b.node(path+".slow_link", use.SlowLink, "gateway, storage")
+		}
+		if is(use.StopService, StopService) {
+			if f.Node = StorageNode; use.StopService != "store" {
+				f.Node = b.node(path+".stop_service", use.StopService, "store")
 			}
 		}
-		worker := func(name string) engine.NodeID { return b.node(path, name, true) }
-		set(use.Kill, Kill, worker)
-		set(use.Pause, Pause, worker)
-		set(use.Partition, Partition, worker)
-		set(use.SlowLink, SlowLink, func(name string) engine.NodeID { return b.node(path, name, false) })
-		set(use.StopService, StopService, func(name string) engine.NodeID {
-			if name == "store" {
-				return StorageNode
-			}
-			return b.node(path, name, true)
-		})
-		set(use.Crash, CrashFunction, func(name string) engine.NodeID {
-			b.crash(path, name, &f)
-			return 0
-		})
+		if is(use.Crash, CrashFunction) {
+			b.crash(path+".crash_function", use.Crash, &f)
+		}
 		if kinds != 1 {
 			b.doc.Errorf(path, "a fault is one of kill, pause, partition, slow_link, stop_service, crash_function: there are %d", kinds)
 			continue
 		}
-		if f.Factor = orElse(use.Factor, 10); f.Factor < 1 {
-			b.doc.Errorf(path+".factor", "%v: it must be at least 1", f.Factor)
+		if len(use.From) > 0 && f.Kind != Partition {
+			b.doc.Errorf(path+".from", "from says what a partition cuts off from: this is none")
 		}
-		for _, name := range use.From {
-			f.Peers = append(f.Peers, b.node(path+".from", name, false))
+		if use.Factor != nil && f.Kind != SlowLink {
+			b.doc.Errorf(path+".factor", "factor says how slow a slow_link is: this is none")
+		}
+		if f.Factor = 10; use.Factor != nil {
+			f.Factor = *use.Factor
+		}
+		if f.Factor < 1 || f.Factor > maxFactor {
+			b.doc.Errorf(path+".factor", "%v: it must be between 1 and %d", f.Factor, maxFactor)
+		}
+		for j, name := range use.From {
+			f.Peers = append(f.Peers, b.node(fmt.Sprintf("%s.from[%d]", path, j), name, "gateway, storage"))
 		}
 		b.parts.Faults = append(b.parts.Faults, f)
 	}
 }
 
-// node returns a node by its name.
-func (b *builder) node(path, name string, workerOnly bool) engine.NodeID {
+// node returns a worker by its name, or one of the others.
+func (b *builder) node(path, name, others string) engine.NodeID {
 	cluster := b.parts.Cluster.Engine()
 	for id := range engine.NodeID(cluster.Nodes()) {
-		if cluster.NodeName(id) == name && (!workerOnly || id >= FirstWorker) {
+		if cluster.NodeName(id) == name && (id >= FirstWorker || strings.Contains(others, name)) {
 			return id
 		}
 	}
-	others := ", gateway or storage"
-	if workerOnly {
-		others = ""
+	if n := len(b.parts.Cluster.Workers); n > 0 { // Else that is what is wrong.
+		if others != "" {
+			others += " and "
+		}
+		b.doc.Errorf(path, "there is no %q that this can happen to: there are %sworker-1 to worker-%d", name, others, n)
 	}
-	b.doc.Errorf(path, "there is no node %q that this can happen to: there are worker-1 to worker-%d%s", name, len(b.parts.Cluster.Workers), others)
 	return 0
 }
 
 // crash finds a function named as workflow:function.
 func (b *builder) crash(path, name string, f *Fault) {
-	wf, function, _ := strings.Cut(name, ":")
-	at := slices.Index(b.names, wf)
-	if at < 0 {
-		b.doc.Errorf(path+".crash_function", "name it as workflow:function, with one of the workflows %s", strings.Join(b.names, ", "))
-		return
+	at, function := -1, ""
+	for i, w := range b.names {
+		if rest, ok := strings.CutPrefix(name, w+":"); ok {
+			at, function = i, rest
+		}
 	}
-	id, ok := b.parts.Workflows[at].Function(function)
-	if !ok {
-		b.doc.Errorf(path+".crash_function", "%s has no function %q", wf, function)
+	switch {
+	case at < 0 && len(b.names) < len(b.scenario.Workflows): // It may be one that could not be read.
+	case at < 0:
+		b.doc.Errorf(path, "%q: name it as workflow:function, with one of the workflows %s", name, strings.Join(b.names, ", "))
+	default:
+		w := b.parts.Workflows[at]
+		id, ok := w.Function(function)
+		switch {
+		case !ok:
+			b.doc.Errorf(path, "%s has no function %q", b.names[at], function)
+		case w.Functions[id].Kind != workflow.Task:
+			b.doc.Errorf(path, "%s is a function of kind %v, which has no container", function, w.Functions[id].Kind)
+		}
+		f.Workflow, f.Function = at, id
 	}
-	f.Workflow, f.Function = at, id
 }

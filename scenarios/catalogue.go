@@ -77,7 +77,7 @@ func List() (*Catalogue, error) {
 	}
 	s = add("profiles")
 	for _, name := range profile.Names() {
-		p, err := profile.Load(name, nil)
+		p, err := profile.Load(name, yamlfile.Value{})
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func List() (*Catalogue, error) {
 	}
 	s = add("figures")
 	for _, k := range FigureKinds() {
-		s.Items = append(s.Items, Item(k))
+		s.Items = append(s.Items, Item{k.Name, k.About})
 	}
 	return c, nil
 }

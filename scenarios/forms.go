@@ -19,10 +19,10 @@ func (u *WorkflowUse) UnmarshalYAML(v yamlfile.Value) {
 		return
 	}
 	v.Decode((*plain)(u))
-	if (u.Use == "") == (u.Generate == "") {
+	switch {
+	case (u.Use == "") == (u.Generate == ""):
 		v.Errorf("name a workflow with use, or generate one")
-	}
-	if (u.Generate == "") != (u.Functions == 0) {
+	case (u.Generate == "") != (u.Functions == 0):
 		v.Errorf("generate and functions belong together: {generate: genome, functions: 1000}")
 	}
 }
@@ -30,7 +30,11 @@ func (u *WorkflowUse) UnmarshalYAML(v yamlfile.Value) {
 // JSONSchema describes both forms.
 func (WorkflowUse) JSONSchema() *jsonschema.Schema {
 	type plain WorkflowUse
-	return oneOf(text("A built-in workflow, such as faasflow/genome, or a file (ending in .yaml)."), yamlfile.Schema(plain{}))
+	long := yamlfile.Schema(plain{})
+	load := yamlfile.Schema(LoadUse{})
+	load.Description = long.Properties["load"].Description
+	long.Properties["load"] = load
+	return oneOf(text("A built-in workflow, such as faasflow/genome, or a file (ending in .yaml)."), long)
 }
 
 // UnmarshalYAML reads a number, or a list of groups.
@@ -63,7 +67,6 @@ func (u *SchedulerUse) UnmarshalYAML(v yamlfile.Value) {
 	} else {
 		v.Decode((*plain)(u))
 	}
-	u.value = v
 }
 
 // JSONSchema describes both forms.
@@ -97,8 +100,15 @@ func (a *AxisUse) UnmarshalYAML(v yamlfile.Value) {
 		v.Errorf("a list of values is expected, or a mapping from labels to what they set")
 		return
 	}
-	if len(a.Values) == 0 {
+	if v.Len() == 0 {
 		v.Errorf("the axis has no values")
+	}
+	seen := map[string]bool{}
+	for _, value := range a.Values {
+		if seen[value.Label] {
+			v.Errorf("there are two values called %q: results could not be told apart", value.Label)
+		}
+		seen[value.Label] = true
 	}
 }
 
@@ -140,22 +150,19 @@ func (u *FigureUse) UnmarshalYAML(v yamlfile.Value) {
 	} else {
 		v.Decode((*plain)(u))
 	}
-	for _, kind := range FigureKinds() {
-		if kind.Name == u.Kind {
-			return
-		}
-	}
-	names := make([]string, len(FigureKinds()))
-	for i, kind := range FigureKinds() {
-		names[i] = kind.Name
-	}
-	v.Errorf("there is no figure %q: there are %s", u.Kind, strings.Join(names, ", "))
 }
 
 // JSONSchema describes both forms.
 func (FigureUse) JSONSchema() *jsonschema.Schema {
 	type plain FigureUse
-	return oneOf(text("A kind of figure."), yamlfile.Schema(plain{}))
+	var kinds []any
+	for _, k := range FigureKinds() {
+		kinds = append(kinds, k.Name)
+	}
+	kind := &jsonschema.Schema{Description: "What kind of figure.", Enum: kinds}
+	long := yamlfile.Schema(plain{})
+	long.Properties["kind"] = kind
+	return oneOf(kind, long)
 }
 
 func oneOf(forms ...*jsonschema.Schema) *jsonschema.Schema { return &jsonschema.Schema{OneOf: forms} }

@@ -3,6 +3,9 @@ package scenarios
 import (
 	"math"
 	"runtime"
+	"slices"
+
+	"github.com/flowtwin/flowtwin/scenarios/load"
 )
 
 // Outlook is what a plan would run, and about how long that takes.
@@ -74,42 +77,46 @@ func Look(p *Plan) *Outlook {
 			Workers: len(t.Cluster.Workers), Faults: len(t.Faults),
 		}
 		for w, flow := range t.Workflows {
-			name := point.Workflows[w]
-			_, critical := flow.CriticalPath()
-			tasks, edges := 0.0, 0
-			for f := range flow.Functions {
-				tasks += flow.Instances(flow.Functions[f].Scope)
-				edges += len(flow.Functions[f].Next)
-			}
-			if !seen[name] {
+			if name := point.Workflows[w]; !seen[name] {
 				seen[name] = true
+				_, critical := flow.CriticalPath()
+				tasks, edges := 0.0, 0
+				for f := range flow.Functions {
+					tasks += flow.Instances(flow.Functions[f].Scope)
+					edges += len(flow.Functions[f].Next)
+				}
 				bytes := flow.TotalBytes()
 				o.Workflows = append(o.Workflows, OutlookWorkflow{
 					Name: name, Functions: len(flow.Functions), Edges: edges, Tasks: tasks, CriticalPath: critical / 1e9,
 					BytesWritten: bytes.Written, BytesRead: bytes.Read,
 				})
 			}
-			l := &t.Loads[w]
-			var invocations float64
-			switch {
-			case l.Clients > 0:
-				invocations = math.Ceil(float64(l.Clients) * float64(l.Until) / max(critical, 1e6))
-			case l.Process.Trace != nil:
-				invocations = float64(len(l.Process.Trace))
-			case l.Until < math.MaxInt64:
-				invocations = l.Expected()
-			default:
-				invocations = math.Inf(1)
-			}
-			if l.Limit > 0 {
-				invocations = min(invocations, float64(l.Limit))
-			}
-			entry.Invocations += math.Round(invocations)
-			o.Tasks += invocations * tasks * float64(p.Trials)
+			entry.Invocations += math.Round(point.expected[w])
 		}
 		o.Invocations += entry.Invocations * float64(p.Trials)
+		o.Tasks += point.tasks * float64(p.Trials)
 		o.Points = append(o.Points, entry)
 	}
 	o.Seconds = o.Tasks / tasksPerSecond / float64(runtime.GOMAXPROCS(0))
 	return o
+}
+
+// expectedInvocations is how many invocations a trial sends, of a workflow
+// whose critical path is as long (in ns). For a closed loop it is what clients
+// could send if the platform took no time.
+func expectedInvocations(p *load.Plan, critical float64) float64 {
+	var n float64
+	switch {
+	case p.Clients > 0:
+		n = math.Ceil(float64(p.Clients) * max(float64(p.Until)/max(critical, 1e6), float64(p.AtLeast)))
+	case p.Process.Trace != nil:
+		until, _ := slices.BinarySearch(p.Process.Trace, p.Until)
+		n = float64(until)
+	default:
+		n = p.Expected()
+	}
+	if p.Limit > 0 {
+		n = min(n, float64(p.Limit))
+	}
+	return n
 }

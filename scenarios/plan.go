@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/flowtwin/flowtwin/engine/draw"
 	"github.com/flowtwin/flowtwin/engine/schedulers"
@@ -27,6 +28,8 @@ type Plan struct {
 	Axes   []string
 	Points []Point
 	Trials int
+
+	digests map[string][sha256.Size]byte // of the files that the scenario names
 }
 
 // Point is one combination of a scheduler and a value of every axis.
@@ -40,6 +43,10 @@ type Point struct {
 
 	trial Trial
 	seed  uint64
+	// What one trial is expected to send of each workflow, and the function
+	// instances of all.
+	expected []float64
+	tasks    float64
 }
 
 // Options are what a caller may say beyond a scenario file.
@@ -52,14 +59,25 @@ type Options struct {
 	Schedulers *schedulers.Registry
 }
 
-// maxPoints bounds the product of the axes.
-const maxPoints = 100_000
+// Limits of a plan as a whole.
+const (
+	// maxPoints bounds the product of the axes.
+	maxPoints = 100_000
+	maxRuns   = 1_000_000
+	// maxRows bounds the rows of each table of results, maxTasks the function
+	// instances: a hundred core hours of them.
+	maxRows  = 1e9
+	maxTasks = 1e11
+	// maxFailing is how many combinations of axis values may be wrong before
+	// no more are looked at.
+	maxFailing = 100
+)
 
 // Load reads a scenario file and checks all of it. The error lists everything
 // that is wrong, with file and line. If there is no such file, name may be
 // that of a scenario that ships with flowtwin.
 func Load(name string, o Options) (*Plan, error) {
-	data, err := os.ReadFile(name)
+	data, err := yamlfile.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if shipped, ok := Shipped(name); ok {
 			return Parse(name+".yaml", shipped, ".", o)
@@ -67,9 +85,6 @@ func Load(name string, o Options) (*Plan, error) {
 		return nil, fmt.Errorf("%s: there is no such file, and no scenario of that name ships with flowtwin; see flowtwin list scenarios", name)
 	}
 	if err != nil {
-		// yamlfile says the same thing of a directory or an unreadable file
-		// as it does for other kinds of files.
-		_, err = yamlfile.Read(name)
 		return nil, err
 	}
 	return Parse(name, data, filepath.Dir(name), o)
@@ -94,35 +109,45 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 			return nil, fmt.Errorf("--set %s: %w", setting, err)
 		}
 	}
-	l := &loader{dir: dir, registry: o.Schedulers, workflows: map[string]loaded{}, traces: map[string][]arrival{}}
 	base := decode(doc)
-	if err := doc.Err(); err != nil {
-		return nil, err
+	if kind := doc.Root().Kind(); kind != yamlfile.Mapping && kind != yamlfile.Null {
+		return nil, doc.Err()
 	}
-	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials}
+	doc.Decoded()
+	checkWhole(doc, base)
+	l := newLoader(dir, o.Schedulers)
+	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, digests: map[string][sha256.Size]byte{}}
+	axes := slices.DeleteFunc(slices.Clone(base.Axes), func(a AxisUse) bool { return len(a.Values) == 0 }) // Which is an error.
 	count := 1
-	for _, axis := range base.Axes {
+	for _, axis := range axes {
 		plan.Axes = append(plan.Axes, axis.Name)
 		if count *= len(axis.Values); count > maxPoints {
 			doc.Errorf("axes", "the values of the axes make more than %d combinations", maxPoints)
 			return nil, doc.Err()
 		}
 	}
-	problems := yamlfile.Errors{}
-	choice := make([]int, len(base.Axes))
-	for range count {
-		if err := l.addPoints(plan, doc, base, choice); err != nil {
-			if !errors.As(err, &problems) {
-				return nil, err
-			}
-			return nil, problems
-		}
-		for i := len(choice) - 1; i >= 0; i-- {
-			if choice[i]++; choice[i] < len(base.Axes[i].Values) {
+	failing := 0
+	for i := range count {
+		cell := doc.Clone()
+		labels := choose(cell, axes, i)
+		if plan.Points = append(plan.Points, l.points(cell, labels)...); cell.Err() != nil {
+			doc.Include("", cell.Err())
+			if failing++; failing == maxFailing {
 				break
 			}
-			choice[i] = 0
 		}
+	}
+	if doc.Err() == nil {
+		plan.checkSize(doc)
+	}
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	for i := range plan.Points {
+		plan.Points[i].Index = i
+	}
+	for name, f := range l.files {
+		plan.digests[name] = f.digest
 	}
 	return plan, nil
 }
@@ -134,36 +159,98 @@ func decode(doc *yamlfile.Document) *Scenario {
 	return s
 }
 
-// addPoints adds the points of one combination of axis values: one for each
-// scheduler.
-func (l *loader) addPoints(plan *Plan, doc *yamlfile.Document, base *Scenario, choice []int) error {
-	cell := doc.Clone()
-	var labels []string
-	for i, axis := range base.Axes {
-		value := axis.Values[choice[i]]
-		labels = append(labels, value.Label)
-		for _, set := range value.Sets {
-			if err := cell.SetValue(set.Path, set.Value); err != nil {
-				axis.value.Errorf("%v", err)
-				return doc.Err()
+// checkWhole checks what holds for all points.
+func checkWhole(doc *yamlfile.Document, s *Scenario) {
+	if strings.TrimSpace(s.Name) != s.Name || s.Name == "" || s.Name[0] == '.' ||
+		strings.ContainsFunc(s.Name, func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) }) {
+		doc.Errorf("name", "%s cannot be the name of a run directory: use letters, digits, dashes and dots", shown(s.Name))
+	}
+	if s.Trials < 1 || s.Trials > maxTrials {
+		doc.Errorf("trials", "%d trials: it must be between 1 and %d", s.Trials, maxTrials)
+	}
+	if len(s.Schedulers) == 0 {
+		doc.Errorf("schedulers", "name at least one scheduler; see flowtwin list schedulers")
+	}
+	for _, axis := range s.Axes {
+		for _, value := range axis.Values {
+			for _, set := range value.Sets {
+				checkPath(doc, set)
 			}
 		}
 	}
-	s := decode(cell)
-	if err := cell.Err(); err != nil {
-		return err
+	checkFigures(doc, s)
+}
+
+// checkPath refuses to vary what all points have in common.
+func checkPath(doc *yamlfile.Document, set AxisSet) {
+	key := set.Path
+	if end := strings.IndexAny(key, ".["); end >= 0 {
+		key = key[:end]
 	}
+	if slices.Contains([]string{"name", "title", "axes", "trials", "figures", "tasks"}, key) {
+		set.Value.Errorf("%s is one for the whole scenario: it cannot be varied", key)
+	} else if err := doc.Clone().SetValue(set.Path, set.Value); err != nil {
+		set.Value.Errorf("%v", err)
+	}
+}
+
+// choose sets the i-th combination of axis values, the last axis varying
+// fastest, and returns their labels.
+func choose(cell *yamlfile.Document, axes []AxisUse, i int) []string {
+	chosen := make([]AxisValue, len(axes))
+	for a := len(axes) - 1; a >= 0; a-- {
+		values := axes[a].Values
+		chosen[a] = values[i%len(values)]
+		i /= len(values)
+	}
+	var labels []string
+	for _, value := range chosen {
+		labels = append(labels, value.Label)
+		for _, set := range value.Sets {
+			if err := cell.SetValue(set.Path, set.Value); err != nil {
+				set.Value.Errorf("%v", err)
+			}
+		}
+	}
+	return labels
+}
+
+// points makes the points of one combination of axis values: one for each
+// scheduler. What is wrong goes to the document.
+func (l *loader) points(cell *yamlfile.Document, labels []string) []Point {
+	s := decode(cell)
+	cell.Decoded()
 	b := &builder{loader: l, doc: cell, scenario: s}
+	var points []Point
 	for i := range s.Schedulers {
 		trial, names := b.trial(i)
-		if err := cell.Err(); err != nil {
-			return err
-		}
-		plan.Points = append(plan.Points, Point{
-			Index: len(plan.Points), Scheduler: trial.Scheduler.Name, Values: labels, Workflows: names, trial: trial, seed: s.Seed,
+		points = append(points, Point{
+			Scheduler: trial.Scheduler.Name, Values: labels, Workflows: names, trial: trial, seed: s.Seed, expected: b.expected, tasks: b.tasks,
 		})
 	}
-	return nil
+	return points
+}
+
+// checkSize refuses what would fill any disk, or run for ever.
+func (p *Plan) checkSize(doc *yamlfile.Document) {
+	runs := len(p.Points) * p.Trials
+	rows, tasks := 0.0, 0.0
+	for i := range p.Points {
+		tasks += p.Points[i].tasks * float64(p.Trials)
+		for _, n := range p.Points[i].expected {
+			rows += n * float64(p.Trials)
+		}
+	}
+	switch limit := "lower the load, vary less at a time, or do fewer trials"; {
+	case runs > maxRuns:
+		doc.Errorf("trials", "%d points × %d trials are %d runs, more than %d: vary less at a time, or do fewer trials", len(p.Points), p.Trials, runs, maxRuns)
+	case rows > maxRows:
+		doc.Errorf("load", "all runs together would send about %.3g invocations, more than %g: %s", rows, maxRows, limit)
+	case tasks > maxTasks:
+		doc.Errorf("load", "all runs together would run about %.3g function instances, more than %g: %s", tasks, maxTasks, limit)
+	case p.Scenario.Tasks && tasks > maxRows:
+		doc.Errorf("tasks", "tasks.csv would have about %.3g rows, more than %g: leave it out, or %s", tasks, maxRows, limit)
+	}
 }
 
 // Trial returns a trial of a point. Trials share what never changes.
@@ -174,17 +261,16 @@ func (p *Plan) Trial(point, number int) *Trial {
 	return &t
 }
 
-// Hash identifies what the plan was made from.
+// Hash identifies what the plan was made from: the scenario, what was set, and
+// what is in the files that it names, wherever they are.
 func (p *Plan) Hash() string {
 	h := sha256.New()
 	h.Write(p.Source)
 	for _, s := range p.Settings {
 		fmt.Fprintf(h, "\x00%s", s)
 	}
+	for _, name := range slices.Sorted(maps.Keys(p.digests)) {
+		fmt.Fprintf(h, "\x00%s\x00%x", name, p.digests[name])
+	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// HasFigure reports whether the scenario asks for a kind of figure.
-func (p *Plan) HasFigure(kind string) bool {
-	return slices.ContainsFunc(p.Scenario.Figures, func(f FigureUse) bool { return f.Kind == kind })
 }

@@ -7,21 +7,21 @@ import (
 
 // Scenario is a scenario file.
 type Scenario struct {
-	Name       string         `yaml:"name,required" doc:"Name of the scenario, and of its run directory."`
-	Title      string         `yaml:"title" doc:"One line that says what the scenario shows."`
-	Workflows  []WorkflowUse  `yaml:"workflows,required" doc:"The workflows that run together. To run them one after the other, make an axis of them."`
-	Cluster    ClusterUse     `yaml:"cluster" doc:"The machines."`
-	Load       LoadUse        `yaml:"load,required" doc:"Who asks for invocations, and when. It holds for each workflow."`
-	Schedulers []SchedulerUse `yaml:"schedulers,required" doc:"The schedulers to compare: presets, control+placement+data, or the three choices."`
-	Axes       []AxisUse      `yaml:"axes" doc:"What is varied: every combination of the values is a point."`
-	Trials     int            `yaml:"trials" doc:"How often each point is run, each time with another seed. Five or more give intervals over trials. Default 1."`
-	Seed       uint64         `yaml:"seed" doc:"What all random draws derive from. Default 1."`
-	Timeout    units.Duration `yaml:"timeout" doc:"When clients give up an invocation. Default: the profile's."`
-	Profile    string         `yaml:"profile" doc:"What things cost: a profile's name, or a file (ending in .yaml). Default ideal."`
-	Overrides  yamlfile.Value `yaml:"overrides" doc:"Constants of the profile to replace, such as {store: {get: 2ms}}."`
-	Faults     []FaultUse     `yaml:"faults" doc:"What goes wrong, and when."`
-	Figures    []FigureUse    `yaml:"figures" doc:"The figures to draw."`
-	Tasks      bool           `yaml:"tasks" doc:"Whether to write tasks.csv, a row for each function instance. The gantt figure needs it."`
+	Name       string          `yaml:"name,required" doc:"Name of the scenario, and of its run directory."`
+	Title      string          `yaml:"title" doc:"One line that says what the scenario shows."`
+	Workflows  []WorkflowUse   `yaml:"workflows,required" doc:"The workflows that run together. To run them one after the other, make an axis of them."`
+	Cluster    ClusterUse      `yaml:"cluster" doc:"The machines."`
+	Load       LoadUse         `yaml:"load,required" doc:"Who asks for invocations, and when. It holds for each workflow."`
+	Schedulers []SchedulerUse  `yaml:"schedulers,required" doc:"The schedulers to compare: presets, control+placement+data, or the three choices."`
+	Axes       []AxisUse       `yaml:"axes" doc:"What is varied: every combination of the values is a point."`
+	Trials     int             `yaml:"trials" doc:"How often each point is run, each time with another seed. Five or more give intervals over trials. Default 1."`
+	Seed       uint64          `yaml:"seed" doc:"What all random draws derive from. Default 1."`
+	Timeout    *units.Duration `yaml:"timeout" doc:"When clients give up an invocation (0: never). Default: the profile's."`
+	Profile    string          `yaml:"profile" doc:"What things cost: a profile's name, or a file (ending in .yaml). Default ideal."`
+	Overrides  yamlfile.Value  `yaml:"overrides" doc:"Constants of the profile to replace, such as {store: {get: 2ms}}."`
+	Faults     []FaultUse      `yaml:"faults" doc:"What goes wrong, and when."`
+	Figures    []FigureUse     `yaml:"figures" doc:"The figures to draw."`
+	Tasks      bool            `yaml:"tasks" doc:"Whether to write tasks.csv, a row for each function instance. The gantt figure needs it."`
 }
 
 // WorkflowUse names a workflow: a built-in one, a file, or a generator and a
@@ -38,8 +38,8 @@ type WorkflowUse struct {
 // 7 workers of 8 cores and 32 GiB.
 type ClusterUse struct {
 	Workers   WorkersUse       `yaml:"workers" doc:"The number of workers, or a list of groups of equal ones. Default 7."`
-	Cores     float64          `yaml:"cores" doc:"Cores of each worker. Default 8."`
-	Memory    units.Bytes      `yaml:"memory" doc:"Memory of each worker. Default 32GiB."`
+	Cores     *float64         `yaml:"cores" doc:"Cores of each worker. Default 8."`
+	Memory    *units.Bytes     `yaml:"memory" doc:"Memory of each worker. Default 32GiB."`
 	Link      *units.Bandwidth `yaml:"link" doc:"Bandwidth of each node's link, each way: the payload that fits through. Default: the profile's."`
 	Storage   StorageUse       `yaml:"storage" doc:"The storage node, where the master of MasterSP runs too."`
 	Gateway   MachineUse       `yaml:"gateway" doc:"The gateway."`
@@ -48,9 +48,9 @@ type ClusterUse struct {
 
 // MachineUse is where a machine differs from the others.
 type MachineUse struct {
-	Cores  float64          `yaml:"cores" doc:"Cores. Default 16."`
-	Memory units.Bytes      `yaml:"memory" doc:"Memory. Default 64GiB."`
-	Link   *units.Bandwidth `yaml:"link" doc:"Bandwidth of its link, each way. Default: the cluster's."`
+	Cores  *float64         `yaml:"cores" doc:"Cores. Default: the cluster's for workers, 16 for others."`
+	Memory *units.Bytes     `yaml:"memory" doc:"Memory. Default: the cluster's for workers, 64GiB for others."`
+	Link   *units.Bandwidth `yaml:"link" doc:"Bandwidth of the link, each way. Default: the cluster's."`
 }
 
 // StorageUse is the storage node.
@@ -68,10 +68,8 @@ type WorkersUse struct {
 
 // WorkerGroup is workers that are alike.
 type WorkerGroup struct {
-	Count  *int             `yaml:"count" doc:"How many. Default 1."`
-	Cores  float64          `yaml:"cores" doc:"Cores of each. Default: the cluster's."`
-	Memory units.Bytes      `yaml:"memory" doc:"Memory of each. Default: the cluster's."`
-	Link   *units.Bandwidth `yaml:"link" doc:"Bandwidth of each one's link. Default: the cluster's."`
+	Count *int `yaml:"count" doc:"How many. Default 1."`
+	MachineUse
 }
 
 // LoadUse is the load on a workflow. With clients it is a closed loop, with
@@ -115,8 +113,6 @@ type SchedulerUse struct {
 	Table     map[string]map[string]int `yaml:"table" doc:"With placement explicit: for each workflow, the worker of each function, counted from 1."`
 
 	Partition PartitionUse `yaml:"partition" doc:"Where FaaSFlow's partition is to have other parameters than the artefact's."`
-
-	value yamlfile.Value
 }
 
 // PartitionUse is parameters of FaaSFlow's partition.
@@ -157,31 +153,15 @@ type FaultUse struct {
 	Partition   string         `yaml:"partition" doc:"A worker that is cut off, from all nodes or those in from."`
 	From        []string       `yaml:"from" doc:"What a partition cuts the worker off from: gateway, storage, worker-1 and so on."`
 	SlowLink    string         `yaml:"slow_link" doc:"A node whose link gets slower."`
-	Factor      float64        `yaml:"factor" doc:"How many times slower. Default 10."`
+	Factor      *float64       `yaml:"factor" doc:"How many times slower. Default 10."`
 	StopService string         `yaml:"stop_service" doc:"A service that stops: store, or a worker, for the memory on it, which is lost."`
 	Crash       string         `yaml:"crash_function" doc:"A function (as workflow:function) one of whose running containers dies."`
 }
 
 // FigureUse is a figure: its kind, and what it shows if that is not the usual.
 type FigureUse struct {
-	Kind   string `yaml:"kind,required" doc:"What kind of figure."`
-	Metric string `yaml:"metric" doc:"The metric shown. Default: latency."`
-	X      string `yaml:"x" doc:"The axis drawn along. Default: the first that has numbers."`
-	Log    bool   `yaml:"log" doc:"Whether the y axis is logarithmic."`
-}
-
-// FigureKind is a kind of figure that a scenario may ask for.
-type FigureKind struct{ Name, About string }
-
-// FigureKinds lists the kinds of figures.
-func FigureKinds() []FigureKind {
-	return []FigureKind{
-		{"latency", "grouped bars of the mean with 95 % intervals, a group for each workflow or axis value"},
-		{"bars", "the same for any metric"},
-		{"cdf", "distribution of the latencies of single invocations"},
-		{"latency-by-rate", "mean latency along an axis of numbers"},
-		{"breakdown", "stacked bars: where the latency goes"},
-		{"timeline", "latency of invocations and invocations under way, over time"},
-		{"gantt", "what the function instances of one invocation did, and when"},
-	}
+	Kind   string `yaml:"kind,required" json:"kind" doc:"What kind of figure."`
+	Metric string `yaml:"metric" json:"metric,omitempty" doc:"The metric shown. Default: latency."`
+	X      string `yaml:"x" json:"x,omitempty" doc:"The axis drawn along. Default: the first that has numbers."`
+	Log    bool   `yaml:"log" json:"log,omitempty" doc:"Whether the y axis is logarithmic."`
 }

@@ -1,21 +1,30 @@
 package scenarios
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/flowtwin/flowtwin/scenarios/yamlfile"
 )
 
 // arrival is a row of a trace.
 type arrival struct {
 	at       int64
 	workflow string
+}
+
+// trace is what a trace file holds, in the order of time.
+type trace struct {
+	arrivals []arrival
+	err      error
 }
 
 // trace returns the arrivals of a workflow in the trace that a load names.
@@ -25,65 +34,72 @@ func (b *builder) trace(path string, use *LoadUse, workflow string) []int64 {
 		b.doc.Errorf(path+".trace", "arrivals: trace needs the name of a CSV file")
 		return times
 	}
-	file := b.path(use.Trace)
-	all, ok := b.traces[file]
+	all, ok := b.traces[use.Trace]
 	if !ok {
-		var err error
-		if all, err = readTraceFile(file); err != nil {
-			b.doc.Errorf(path+".trace", "%v", err)
-			return times
+		f := b.read(use.Trace)
+		if all.err = f.err; all.err == nil {
+			all.arrivals, all.err = readTrace(f.path, f.data)
 		}
-		b.traces[file] = all
+		b.traces[use.Trace] = all
 	}
-	for _, a := range all {
+	if all.err != nil {
+		b.doc.Include(path+".trace", all.err)
+		return times
+	}
+	for _, a := range all.arrivals {
 		if a.workflow == "" || a.workflow == workflow {
 			times = append(times, a.at)
 		}
 	}
 	if len(times) == 0 {
-		b.doc.Errorf(path+".trace", "%s has no arrivals of %s", file, workflow)
+		b.doc.Errorf(path+".trace", "%s has no arrivals of %s", b.files[use.Trace].path, workflow)
 	}
 	return times
 }
 
-func readTraceFile(name string) ([]arrival, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readTrace(name, file)
-}
+// maxTraceErrors is how many broken rows are named.
+const maxTraceErrors = 20
 
 // readTrace reads arrival times from CSV: a header line with a column time (in
-// seconds), and maybe a column workflow. Rows need not be in order.
-func readTrace(name string, from io.Reader) ([]arrival, error) {
-	r := csv.NewReader(from)
+// seconds), and maybe a column workflow. Rows need not be in order. The error
+// is of type yamlfile.Errors and names all rows that are broken.
+func readTrace(name string, data []byte) ([]arrival, error) {
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	r.ReuseRecord = true
+	var wrong yamlfile.Errors
+	problem := func(line, column int, format string, args ...any) {
+		wrong = append(wrong, yamlfile.Error{
+			Position: yamlfile.Position{File: name, Line: line, Column: column}, Message: fmt.Sprintf(format, args...),
+		})
+	}
 	header, err := r.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s:1: a header line with a column time is expected: %w", name, err)
-	}
-	if len(header) > 0 {
-		header[0] = strings.TrimPrefix(header[0], "\ufeff")
-	}
 	time, workflow := slices.Index(header, "time"), slices.Index(header, "workflow")
-	if time < 0 {
-		return nil, fmt.Errorf("%s:1: there is no column time (seconds since the start)", name)
+	if err != nil || time < 0 {
+		problem(1, 1, "a header line with a column time is expected (seconds since the start), and maybe a column workflow")
+		return nil, wrong
 	}
 	var all []arrival
-	for {
+	for len(wrong) < maxTraceErrors {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		var broken *csv.ParseError
+		if errors.As(err, &broken) {
+			problem(broken.Line, broken.Column, "%v", broken.Err)
+			if !errors.Is(err, csv.ErrFieldCount) {
+				break // What follows is anyone's guess.
+			}
+			continue
 		}
-		line, _ := r.FieldPos(0)
+		if err != nil {
+			return nil, err
+		}
 		seconds, err := strconv.ParseFloat(strings.TrimSpace(row[time]), 64)
-		if err != nil || !(seconds >= 0) || seconds > 9e9 {
-			return nil, fmt.Errorf("%s:%d: %q is not a time in seconds", name, line, row[time])
+		if err != nil || !(seconds >= 0 && seconds < maxTime.Seconds()) {
+			line, column := r.FieldPos(time)
+			problem(line, column, "%s is not a time in seconds, from 0 to %g", shown(row[time]), maxTime.Seconds())
+			continue
 		}
 		a := arrival{at: int64(math.Round(seconds * 1e9))}
 		if workflow >= 0 {
@@ -91,15 +107,17 @@ func readTrace(name string, from io.Reader) ([]arrival, error) {
 		}
 		all = append(all, a)
 	}
-	slices.SortStableFunc(all, func(x, y arrival) int {
-		switch {
-		case x.at < y.at:
-			return -1
-		case x.at > y.at:
-			return 1
-		default:
-			return 0
-		}
-	})
+	if len(wrong) > 0 {
+		return nil, wrong
+	}
+	slices.SortStableFunc(all, func(x, y arrival) int { return cmp.Compare(x.at, y.at) })
 	return all, nil
+}
+
+// shown is a text as an error shows it: short.
+func shown(text string) string {
+	if len(text) > 40 {
+		text = strings.ToValidUTF8(text[:40], "") + "…"
+	}
+	return strconv.Quote(text)
 }

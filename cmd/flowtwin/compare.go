@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ func newCompare() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			var tolerances []compare.Tolerance
 			for _, text := range texts {
 				t, err := compare.ParseTolerance(text)
@@ -47,9 +46,9 @@ func newCompare() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				err = writeJSON(os.Stdout, result)
+				err = writeJSON(c, result)
 			} else {
-				_, err = fmt.Print(views.Compared(result, a.Axes))
+				fmt.Fprint(c.OutOrStdout(), views.Compared(result, a.Axes, width(c)))
 			}
 			if err != nil {
 				return failure{err}

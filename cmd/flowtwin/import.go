@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,10 @@ func newImport() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import",
 		Short: "Turn files of other tools into workflow files",
+		// Without this, a format that does not exist would show the help and
+		// count as success.
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newImportFaaSFlow())
 	return c
@@ -28,27 +33,30 @@ func newImportFaaSFlow() *cobra.Command {
 		Short: "Import a workflow of the FaaSFlow artefact (v1)",
 		Long:  "Import a workflow of the FaaSFlow artefact: a directory with flat_workflow.yaml and function_info.yaml.",
 		Args:  oneArgument("the directory with flat_workflow.yaml and function_info.yaml"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			w, notes, err := importer.FaaSFlow(args[0])
 			if err != nil {
 				return err
 			}
+			if out == "" {
+				out = filepath.Base(w.Name) + ".yaml"
+				if _, err := os.Stat(out); err == nil {
+					return fmt.Errorf("%s exists, and may have been edited: --out %s writes over it", out, out)
+				}
+			}
 			comment := "Imported from FaaSFlow's artefact."
 			for _, n := range notes {
-				fmt.Fprintf(os.Stderr, "note: %v\n", n)
+				fmt.Fprintf(c.ErrOrStderr(), "note: %v\n", n)
 				comment += "\n" + n.Message
 			}
 			var text bytes.Buffer
 			if err := workflowfile.Write(&text, w, workflowfile.Options{Comment: comment}); err != nil {
 				return failure{err}
 			}
-			if out == "" {
-				out = w.Name + ".yaml"
-			}
 			if err := rundir.WriteFile(out, text.Bytes()); err != nil {
 				return failure{err}
 			}
-			fmt.Printf("%s: %d functions; use it as workflows: [%s]\n", out, len(w.Functions), out)
+			fmt.Fprintf(c.OutOrStdout(), "%s: %d functions; use it as workflows: [%s]\n", out, len(w.Functions), out)
 			return nil
 		},
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ func newList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [WHAT]",
 		Short: "List workflows, scenarios, schedulers, profiles and figures",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			catalogue, err := scenarios.List()
 			if err != nil {
 				return failure{err}
@@ -30,9 +29,9 @@ func newList() *cobra.Command {
 				}
 			}
 			if asJSON {
-				return writeJSON(os.Stdout, catalogue)
+				return writeJSON(c, catalogue)
 			}
-			fmt.Print(views.Catalogue(catalogue))
+			fmt.Fprint(c.OutOrStdout(), views.Catalogue(catalogue, width(c)))
 			return nil
 		},
 	}

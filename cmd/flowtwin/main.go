@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,26 +27,33 @@ type failure struct{ error }
 // Unwrap returns the error itself.
 func (f failure) Unwrap() error { return f.error }
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run executes a command line and returns the exit status.
-func run(args []string) int {
+// run executes a command line and returns the exit status. Results go to
+// stdout, progress and errors to stderr.
+func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, stop)
+	out := &output{Writer: stdout}
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = failure{fmt.Errorf("the output cannot be written: %w", out.err)}
+	}
 	var failed failure
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "flowtwin: interrupted")
+		fmt.Fprintln(stderr, "flowtwin: interrupted")
 		return exitInterrupted
 	default:
-		fmt.Fprintf(os.Stderr, "flowtwin: %v\n", err)
+		fmt.Fprintf(stderr, "flowtwin: %v\n", err)
 		if errors.As(err, &failed) {
 			return exitFailed
 		}

@@ -12,22 +12,19 @@ import (
 
 func newReport() *cobra.Command {
 	var out string
+	var asJSON bool
 	c := &cobra.Command{
 		Use:   "report RUN...",
 		Short: "Make one self-contained HTML page of runs",
 		Args:  someArguments("the run directories to report on"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			page := views.Page{Title: "flowtwin", Lead: "Simulated runs of serverless workflows."}
 			for _, dir := range args {
 				m, run, err := rundir.Read(dir)
 				if err != nil {
 					return err
 				}
-				plan, err := reload(m)
-				if err != nil {
-					return err
-				}
-				drawn, err := views.Draw(dir, m, run, plan.Scenario.Figures)
+				drawn, err := views.Draw(dir, m, run)
 				if err != nil {
 					return failure{err}
 				}
@@ -53,10 +50,14 @@ func newReport() *cobra.Command {
 			if err != nil {
 				return failure{err}
 			}
-			fmt.Println(out)
+			if asJSON {
+				return writeJSON(c, map[string]string{"report": out})
+			}
+			fmt.Fprintln(c.OutOrStdout(), out)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write (default: report.html, in the run directory if there is one run)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the path as JSON")
 	return c
 }

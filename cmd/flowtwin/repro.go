@@ -3,17 +3,15 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowtwin/flowtwin/results/reference"
 	"github.com/flowtwin/flowtwin/results/repro"
 	"github.com/flowtwin/flowtwin/sim"
 )
 
 func newRepro() *cobra.Command {
-	var quick bool
+	var quick, asJSON bool
 	var out string
 	var parallel int
 	c := &cobra.Command{
@@ -24,9 +22,6 @@ func newRepro() *cobra.Command {
 		Args: someArguments("the paper: faasflow"),
 		RunE: func(c *cobra.Command, args []string) error {
 			paper := args[0]
-			if !slices.Contains(reference.Papers(), paper) {
-				return fmt.Errorf("there is no paper %q to reproduce: there is %v", paper, reference.Papers())
-			}
 			figures, err := repro.Find(paper, args[1:])
 			if err != nil {
 				return err
@@ -34,15 +29,22 @@ func newRepro() *cobra.Command {
 			if out == "" {
 				out = filepath.Join("out", "repro-"+paper)
 			}
-			p := newProgress("repro", false)
+			var p *progress
 			results, err := repro.Run(c.Context(), paper, figures, repro.Options{
 				Dir: out, Quick: quick, Parallel: parallel, World: sim.World{}, Backend: "sim", Serves: simulated(),
 				Progress: func(figure string, done, total int) {
-					p.what = figure
+					switch {
+					case p == nil:
+						p = newProgress(c, figure, total)
+					case p.what != figure:
+						p.begin(figure, total)
+					}
 					p.set(done, total)
 				},
 			})
-			p.end()
+			if p != nil {
+				p.end()
+			}
 			if err != nil {
 				return failure{err}
 			}
@@ -50,13 +52,17 @@ func newRepro() *cobra.Command {
 			if err != nil {
 				return failure{err}
 			}
-			fmt.Print(repro.Summary(results))
+			if asJSON {
+				return writeJSON(c, repro.JSON(paper, results, paths, quick))
+			}
+			fmt.Fprint(c.OutOrStdout(), repro.Summary(results, width(c)))
 			for _, path := range paths {
-				fmt.Println(path)
+				fmt.Fprintln(c.OutOrStdout(), path)
 			}
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print all rows, with their ratios, as JSON")
 	c.Flags().BoolVar(&quick, "quick", false, "shorter loads, for a first look")
 	c.Flags().StringVar(&out, "out", "", "directory to write to (default out/repro-PAPER)")
 	c.Flags().IntVar(&parallel, "parallel", 0, "trials to run at a time (default: one for each processor)")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -69,53 +68,78 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	if f.backend != "sim" {
 		return fmt.Errorf("there is no back end %q: there is sim", f.backend)
 	}
-	dir := f.resume
-	var execute func(rundir.Options) (*analysis.Run, error)
-	var name string
-	if f.resume != "" {
-		if f.out != "" || len(f.settings) > 0 || c.Flags().Changed("seed") || c.Flags().Changed("trials") {
-			return errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed or --trials")
-		}
-		name = filepath.Base(dir)
-		execute = func(o rundir.Options) (*analysis.Run, error) {
-			return rundir.Resume(c.Context(), dir, sim.World{}, o, reload)
-		}
-	} else {
-		plan, err := scenarios.Load(args[0], scenarios.Options{Settings: f.allSettings(c)})
-		if err != nil {
-			return err
-		}
-		if name, dir = plan.Scenario.Name, f.out; dir == "" {
-			dir = filepath.Join("out", name)
-		}
-		scenarioDir, err := filepath.Abs(filepath.Dir(args[0]))
-		if err != nil {
-			return err
-		}
-		execute = func(o rundir.Options) (*analysis.Run, error) {
-			o.Backend, o.Serves, o.Dir, o.ScenarioDir = "sim", simulated(), dir, scenarioDir
-			return rundir.Execute(c.Context(), plan, sim.World{}, o)
-		}
+	if f.parallel < 0 {
+		return fmt.Errorf("--parallel %d: it cannot be negative", f.parallel)
 	}
-	p := newProgress(name, f.json)
-	run, err := execute(rundir.Options{Parallel: f.parallel, Progress: p.set})
+	begin := f.start
+	if f.resume != "" {
+		begin = f.again
+	}
+	w, err := begin(c, args)
+	if err != nil {
+		return err
+	}
+	p := newProgress(c, w.name, w.trials)
+	run, err := w.execute(rundir.Options{Parallel: f.parallel, Progress: p.set})
 	p.end()
+	if run == nil {
+		return err // Nothing was begun.
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return failure{err}
 	}
-	m, readErr := rundir.ReadManifest(dir)
+	m, readErr := rundir.ReadManifest(w.dir)
 	if readErr != nil {
 		return failure{readErr}
 	}
-	if err == nil || m.Done > 0 {
-		if showErr := f.show(dir, m, run); showErr != nil {
-			return failure{showErr}
-		}
+	if showErr := f.show(c, w.dir, m, run); showErr != nil {
+		return failure{showErr}
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, m.Trials*len(m.Points), dir, dir)
+		fmt.Fprintf(c.ErrOrStderr(), "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, w.trials, w.dir, w.dir)
 	}
 	return err
+}
+
+// work is a run that can begin.
+type work struct {
+	name, dir string
+	trials    int // of all points
+	execute   func(rundir.Options) (*analysis.Run, error)
+}
+
+// start prepares the run of a scenario.
+func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
+	plan, err := scenarios.Load(args[0], scenarios.Options{Settings: f.allSettings(c)})
+	if err != nil {
+		return nil, err
+	}
+	dir := f.out
+	if dir == "" {
+		dir = filepath.Join("out", plan.Scenario.Name)
+	}
+	scenarioDir, err := filepath.Abs(filepath.Dir(args[0]))
+	if err != nil {
+		return nil, err
+	}
+	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
+		o.Backend, o.Serves, o.Dir, o.ScenarioDir = "sim", simulated(), dir, scenarioDir
+		return rundir.Execute(c.Context(), plan, sim.World{}, o)
+	}}, nil
+}
+
+// again prepares to finish an interrupted run.
+func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
+	if f.out != "" || len(f.settings) > 0 || c.Flags().Changed("seed") || c.Flags().Changed("trials") {
+		return nil, errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed or --trials")
+	}
+	m, err := rundir.ReadManifest(f.resume)
+	if err != nil {
+		return nil, err
+	}
+	return &work{m.Scenario, f.resume, m.Trials * len(m.Points), func(o rundir.Options) (*analysis.Run, error) {
+		return rundir.Resume(c.Context(), f.resume, sim.World{}, o, reload)
+	}}, nil
 }
 
 // allSettings are those of --set and of the flags that stand for one.
@@ -140,41 +164,24 @@ func reload(m *rundir.Manifest) (*scenarios.Plan, error) {
 	return scenarios.Parse(m.Scenario+".yaml", []byte(m.Source), m.Host.Directory, scenarios.Options{Settings: m.Settings})
 }
 
-// show draws the figures and prints the results.
-func (f *runFlags) show(dir string, m *rundir.Manifest, run *analysis.Run) error {
-	paths, err := drawFigures(dir, m, run)
-	if err != nil {
-		return err
-	}
+// show draws the figures and prints the results. A figure that cannot be drawn
+// does not keep the results back.
+func (f *runFlags) show(c *cobra.Command, dir string, m *rundir.Manifest, run *analysis.Run) error {
+	paths, failed := drawFigures(dir, m, run)
 	if f.json {
-		return writeJSON(os.Stdout, views.JSON(dir, m, run, paths))
+		return errors.Join(writeJSON(c, views.JSON(dir, m, run, paths)), failed)
 	}
-	fmt.Printf("%s · %s · profile %s · %d points × %d trials%48s  %.1f s\n", m.Scenario, m.Backend, m.Profile, len(m.Points), m.Trials,
-		fmt.Sprintf("%d/%d", m.Done, m.Trials*len(m.Points)), m.Host.WallSeconds)
-	fmt.Print(views.Results(run))
-	fmt.Println(views.IntervalNote(run))
-	for _, line := range views.Comparisons(run) {
-		fmt.Println(line)
-	}
-	for _, path := range paths {
-		fmt.Println("figure  " + path)
-	}
-	fmt.Println("results " + dir)
-	return nil
+	_, err := fmt.Fprint(c.OutOrStdout(), views.Screen(dir, m, run, paths, width(c)))
+	return errors.Join(err, failed)
 }
 
-// drawFigures draws the figures that a run's scenario asks for.
+// drawFigures draws the figures that a run's scenario asks for, and returns
+// the paths of those that could be drawn.
 func drawFigures(dir string, m *rundir.Manifest, run *analysis.Run) ([]string, error) {
-	plan, err := reload(m)
-	if err != nil {
-		return nil, err
+	drawn, failed := views.Draw(dir, m, run)
+	if len(drawn) == 0 {
+		return []string{}, failed
 	}
-	if len(run.Series) == 0 {
-		return nil, nil
-	}
-	drawn, err := views.Draw(dir, m, run, plan.Scenario.Figures)
-	if err != nil {
-		return nil, err
-	}
-	return views.Save(filepath.Join(dir, "figures"), drawn)
+	paths, err := views.Save(filepath.Join(dir, "figures"), drawn)
+	return paths, errors.Join(failed, err)
 }

@@ -8,39 +8,71 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
+
+// output is where a command's results go. It keeps the first error, so that a
+// full disk is not taken for success.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(data []byte) (int, error) {
+	n, err := o.Writer.Write(data)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// width is that of the terminal that a command's results go to, 0 if they go
+// elsewhere.
+func width(c *cobra.Command) int {
+	if o, ok := c.OutOrStdout().(*output); ok {
+		if file, ok := o.Writer.(*os.File); ok {
+			if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
+				return columns
+			}
+		}
+	}
+	return 0
+}
 
 // progress shows how far a long piece of work has come: a bar on a terminal,
 // a line every few seconds elsewhere.
 type progress struct {
-	what  string
-	out   io.Writer
-	bar   *progressbar.ProgressBar
-	last  time.Time
-	start time.Time
+	out         io.Writer
+	what        string
+	bar         *progressbar.ProgressBar // nil if not on a terminal
+	start, last time.Time
 }
 
-func newProgress(what string, quiet bool) *progress {
-	p := &progress{what: what, out: os.Stderr, start: time.Now()}
-	switch {
-	case quiet:
-		p.out = io.Discard
-	case term.IsTerminal(int(os.Stderr.Fd())):
-		p.bar = progressbar.NewOptions(-1,
-			progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
+// newProgress begins to show the progress of a number of trials.
+func newProgress(c *cobra.Command, what string, total int) *progress {
+	p := &progress{out: c.ErrOrStderr()}
+	p.begin(what, total)
+	return p
+}
+
+// begin goes on to another piece of work.
+func (p *progress) begin(what string, total int) {
+	p.end()
+	p.what, p.start, p.last = what, time.Now(), time.Now()
+	if file, ok := p.out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		p.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(file), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
 			progressbar.OptionShowCount(), progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionUseANSICodes(true), progressbar.OptionSetElapsedTime(false))
+		// A bar that cannot be drawn is no reason to stop.
+		_ = p.bar.RenderBlank()
 	}
-	p.last = p.start
-	return p
 }
 
 // set says that so much is done.
 func (p *progress) set(done, total int) {
 	if p.bar != nil {
-		p.bar.ChangeMax(total)
-		// A bar that cannot be drawn is no reason to stop.
 		_ = p.bar.Set(done)
 		return
 	}
@@ -53,13 +85,14 @@ func (p *progress) set(done, total int) {
 // end clears the bar.
 func (p *progress) end() {
 	if p.bar != nil {
-		_ = p.bar.Finish()
+		_ = p.bar.Clear()
 	}
 }
 
 // writeJSON writes a value for machines.
-func writeJSON(to io.Writer, v any) error {
-	e := json.NewEncoder(to)
+func writeJSON(c *cobra.Command, v any) error {
+	e := json.NewEncoder(c.OutOrStdout())
 	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -17,16 +16,16 @@ func newValidate() *cobra.Command {
 		Use:   "validate SCENARIO",
 		Short: "Check a scenario and show what it would run",
 		Args:  oneArgument("the scenario to check"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			plan, err := scenarios.Load(args[0], scenarios.Options{Settings: settings})
 			if err != nil {
 				return err
 			}
 			outlook := scenarios.Look(plan)
 			if asJSON {
-				return writeJSON(os.Stdout, outlook)
+				return writeJSON(c, outlook)
 			}
-			fmt.Print(views.Outlook(outlook))
+			fmt.Fprint(c.OutOrStdout(), views.Outlook(outlook, width(c)))
 			return nil
 		},
 	}

@@ -4,8 +4,9 @@
 //
 // A run is analysed the same way whether its records come from a world or
 // from the files of an earlier run. Records are taken in the order of points
-// and trials; a point's samples are dropped as soon as all schedulers of its
-// combination of axis values have been seen.
+// and trials, and no more of them is kept than exact percentiles need: the
+// metrics of the current point, the latencies of the schedulers that are to be
+// compared with it, and one latency an invocation for the distributions.
 package analysis
 
 import (
@@ -14,6 +15,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/results/metrics"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/results/stats"
@@ -142,7 +144,7 @@ func (s *Samples) Add(all []metrics.Metric, i *record.Invocation) {
 			continue
 		}
 		v := math.NaN()
-		if i.Outcome == 0 {
+		if i.Outcome == engine.Completed {
 			v = all[m].Of(i)
 		}
 		s.values[m] = append(s.values[m], v)
@@ -156,7 +158,8 @@ type Key struct {
 	Values              []string
 }
 
-// Trial takes the samples of a trial. Trials come in the order of points.
+// Trial takes the samples of a trial, its tally closed. Trials come in the
+// order of points.
 func (a *Analyser) Trial(k Key, s *Samples) {
 	var at *pending
 	for _, p := range a.cell {
@@ -165,15 +168,18 @@ func (a *Analyser) Trial(k Key, s *Samples) {
 		}
 	}
 	if at == nil {
-		if len(a.cell) > 0 && !slices.Equal(a.cell[0].series.Values, k.Values) {
+		switch {
+		case len(a.cell) == 0:
+		case !slices.Equal(a.cell[0].series.Values, k.Values):
 			a.flush()
+		case a.cell[len(a.cell)-1].series.Point != k.Point:
+			a.summarise()
 		}
 		at = &pending{series: &Series{
 			Point: k.Point, Scheduler: k.Scheduler, Workflow: k.Workflow, Values: slices.Clone(k.Values), Median: -1,
 		}}
 		a.cell = append(a.cell, at)
 	}
-	s.Tally.Close()
 	s.sort()
 	at.trials = append(at.trials, s)
 }
@@ -215,8 +221,8 @@ func (a *Analyser) Finish() *Run {
 // flush computes the results of a combination of axis values, and drops its
 // samples.
 func (a *Analyser) flush() {
+	a.summarise()
 	for i, p := range a.cell {
-		a.summarise(p)
 		for _, other := range a.cell[:i] {
 			if other.series.Workflow == p.series.Workflow {
 				p.series.Versus = append(p.series.Versus, Versus{
@@ -230,7 +236,21 @@ func (a *Analyser) flush() {
 	a.cell = nil
 }
 
-func (a *Analyser) summarise(p *pending) {
+// summarise computes what a series says by itself, for all that have come, and
+// drops the samples that comparisons do not need.
+func (a *Analyser) summarise() {
+	for _, p := range a.cell {
+		if p.series.Summaries == nil {
+			a.summariseSeries(p)
+			for _, s := range p.trials {
+				clear(s.values[1:])
+				s.intended, s.ended = nil, nil
+			}
+		}
+	}
+}
+
+func (a *Analyser) summariseSeries(p *pending) {
 	s := p.series
 	s.Trials = len(p.trials)
 	for m := range a.all {
@@ -244,7 +264,7 @@ func (a *Analyser) summarise(p *pending) {
 		}
 		s.Summaries = append(s.Summaries, Summary{a.all[m], stats.Summarize(values, a.seedOf(s, a.all[m].Name))})
 	}
-	var latencies []float64
+	latencies := make([]float64, 0, s.Summaries[0].N)
 	for _, samples := range p.trials {
 		s.Measured += samples.Tally.Measured
 		for _, v := range samples.values[0] {

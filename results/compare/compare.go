@@ -38,6 +38,8 @@ func ParseTolerance(text string) (Tolerance, error) {
 	}
 	if percent {
 		f /= 100
+	} else if f > 1 {
+		return Tolerance{}, fmt.Errorf("tolerance %q: write %s=%s%% for %s percent, or a fraction up to 1", text, name, value, value)
 	}
 	return Tolerance{name, f}, nil
 }
@@ -86,8 +88,17 @@ func usual() []string {
 }
 
 // Runs compares two runs, series by series. The metrics are those with a
-// tolerance, or the usual ones. The error says that no series is in both.
+// tolerance, or the usual ones. What only one run has is named, and misses no
+// tolerance. The error says why the runs cannot be compared.
 func Runs(a, b *analysis.Run, tolerances []Tolerance) (*Result, error) {
+	if !slices.Equal(a.Axes, b.Axes) {
+		return nil, fmt.Errorf("the runs do not vary the same: the axes are %s here and %s there", list(a.Axes), list(b.Axes))
+	}
+	for i, t := range tolerances {
+		if slices.ContainsFunc(tolerances[:i], func(o Tolerance) bool { return o.Metric == t.Metric }) {
+			return nil, fmt.Errorf("there are two tolerances for %s", t.Metric)
+		}
+	}
 	names := usual()
 	if len(tolerances) > 0 {
 		names = nil
@@ -115,6 +126,13 @@ func Runs(a, b *analysis.Run, tolerances []Tolerance) (*Result, error) {
 		return nil, fmt.Errorf("the runs have no scheduler, workflow and axis values in common")
 	}
 	return r, nil
+}
+
+func list(axes []string) string {
+	if len(axes) == 0 {
+		return "none"
+	}
+	return strings.Join(axes, ", ")
 }
 
 func find(r *analysis.Run, like *analysis.Series) *analysis.Series {
@@ -151,7 +169,8 @@ func row(a, b *analysis.Series, metric string, tolerances []Tolerance) Row {
 		if t.Metric == metric {
 			r.Tolerance = &t.Fraction
 			bothMissing := r.A == nil && r.B == nil
-			r.Missed = !bothMissing && !(math.Abs(difference) <= t.Fraction)
+			// The allowance is for rounding: 1.05 is 5 % off 1.
+			r.Missed = !bothMissing && !(math.Abs(difference) <= t.Fraction+1e-12)
 		}
 	}
 	return r

@@ -101,7 +101,8 @@ type barGeometry struct{ bar, gap, width vg.Length }
 
 // newBarGeometry makes room for the names of the groups to stand level, if that
 // does not spread the groups too far.
-func newBarGeometry(p *pen, names []string, bars int) barGeometry {
+// Few groups spread over the least width.
+func newBarGeometry(p *pen, names []string, bars int, least vg.Length) barGeometry {
 	groups := len(names)
 	g := barGeometry{bar: 9}
 	if bars <= 6 {
@@ -111,8 +112,8 @@ func newBarGeometry(p *pen, names []string, bars int) barGeometry {
 		g.bar = 8.5
 	}
 	// Few bars are made wider, to a point.
-	g.bar = min(max(g.bar, 300/vg.Length(groups)*0.7/vg.Length(bars)), 26)
-	g.gap = max(8, min(g.bar*1.2, 22))
+	g.bar = min(max(g.bar, least/vg.Length(groups)*0.7/vg.Length(bars)), 32)
+	g.gap = max(8, min(g.bar*1.2, 22), least/vg.Length(groups)-g.bar*vg.Length(bars))
 	widest := vg.Length(0)
 	for _, name := range names {
 		for _, piece := range pieces(p.clean(name)) {
@@ -142,8 +143,8 @@ func (b Bars) chart(p *pen, s setting) *chart {
 	if !anything || len(b.Groups) == 0 {
 		return emptyChart("")
 	}
-	geometry := newBarGeometry(p, b.Groups, len(b.Series))
-	_, height := s.size(0, 190)
+	least, height := s.size(300, 190)
+	geometry := newBarGeometry(p, b.Groups, len(b.Series), least)
 	c := &chart{width: geometry.width, height: height}
 
 	// Words above a bar stand upright unless all of them fit the bars lying.

@@ -95,7 +95,7 @@ func (b Breakdown) note(bar BreakdownBar) string {
 }
 
 func (b Breakdown) chart(p *pen, s setting) *chart {
-	const barWidth, barGap, groupGap = 17, 3, 16
+	const barGap, groupGap = 3, 16
 	anything := s.y.any
 	for _, g := range b.Groups {
 		for _, bar := range g.Bars {
@@ -106,7 +106,15 @@ func (b Breakdown) chart(p *pen, s setting) *chart {
 		return emptyChart("")
 	}
 	c := &chart{}
-	_, c.height = s.size(0, 190)
+	var least vg.Length // width of the data area: few bars spread over it
+	least, c.height = s.size(310, 190)
+	most := 1
+	for _, g := range b.Groups {
+		most = max(most, len(g.Bars))
+	}
+	groupWidth := least / vg.Length(len(b.Groups))
+	pitch := min(max((groupWidth-groupGap)/vg.Length(most), 20), 48)
+	barWidth := min(pitch-barGap, 30)
 	var axis categoryAxis
 	var lefts [][]vg.Length
 	var rooms []room
@@ -117,17 +125,17 @@ func (b Breakdown) chart(p *pen, s setting) *chart {
 		var at []vg.Length
 		x := c.width + groupGap/2
 		for _, bar := range g.Bars {
-			at = append(at, x)
-			group.members = append(group.members, category{name: p.clean(bar.Name), from: x - barGap/2, to: x + barWidth + barGap/2})
+			at = append(at, x+(pitch-barWidth)/2)
+			group.members = append(group.members, category{name: p.clean(bar.Name), from: x, to: x + pitch})
 			named = named || bar.Name != ""
-			x += barWidth + barGap
-			upright = upright || p.width(noteFace, b.note(bar)) > barWidth+barGap-1
+			x += pitch
+			upright = upright || p.width(noteFace, b.note(bar)) > pitch-1
 		}
 		if !named {
 			group.members = nil
 		}
-		group.to = max(x-barGap+groupGap/2, c.width+36)
-		if extra := group.to - (x - barGap + groupGap/2); extra > 0 { // centre few bars
+		group.to = max(x+groupGap/2, c.width+max(groupWidth, 36))
+		if extra := group.to - (x + groupGap/2); extra > 0 { // centre few bars
 			for i := range at {
 				at[i] += extra / 2
 			}

@@ -126,6 +126,35 @@ func TestLayoutFaultsAreFound(t *testing.T) {
 	}
 }
 
+// Few bars spread over the page, and leave no side of it empty.
+func TestFewBarsFillTheFigure(t *testing.T) {
+	for groups := 1; groups <= 4; groups++ {
+		breakdown := Breakdown{YLabel: "mean latency (s)", Phases: []string{"fetch", "compute"}}
+		bars := Bars{YLabel: "mean latency (s)", Series: []BarSeries{{Name: "mastersp"}}}
+		for range groups {
+			breakdown.Groups = append(breakdown.Groups, BreakdownGroup{Name: "group", Bars: []BreakdownBar{{Parts: []float64{1, 2}}}})
+			bars.Groups = append(bars.Groups, "group")
+			bars.Series[0].Values = append(bars.Series[0].Values, Estimate{Value: 3})
+		}
+		for name, f := range map[string]Figure{"breakdown": breakdown.Draw(), "bars": bars.Draw()} {
+			left, right := f.width, vg.Length(0)
+			for _, b := range textBoxes(f) {
+				if b.text == "group" {
+					middle := (b.corners[0].X + b.corners[1].X) / 2
+					left, right = min(left, middle), max(right, middle)
+				}
+			}
+			// The axis takes some of the left side.
+			if middle := (left + right) / 2; middle < 0.5*f.width || middle > 0.6*f.width {
+				t.Errorf("%d groups of a %s are around %v of a width of %v", groups, name, middle, f.width)
+			}
+			if want := f.width * 0.75 * vg.Length(groups-1) / vg.Length(groups); right-left < want {
+				t.Errorf("%d groups of a %s reach from %v to %v of a width of %v", groups, name, left, right, f.width)
+			}
+		}
+	}
+}
+
 // anyNumber is any number, sensible ones most often.
 func anyNumber() *rapid.Generator[float64] {
 	return rapid.OneOf(

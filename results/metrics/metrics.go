@@ -61,7 +61,7 @@ func All() []Metric {
 		{
 			Name: "container_gb_s", Unit: "GB·s",
 			About: "memory × time of the containers that ran an invocation's functions, while they did",
-			Of:    func(i *record.Invocation) float64 { return i.ContainerByteTime / 1e18 },
+			Of:    (*record.Invocation).ContainerGBSeconds,
 		},
 		bytes("bytes_remote_read", "read from the remote store", func(i *record.Invocation) int64 { return i.RemoteRead }),
 		bytes("bytes_remote_written", "written to the remote store", func(i *record.Invocation) int64 { return i.RemoteWritten }),

@@ -1,12 +1,6 @@
 package record
 
 import (
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +38,18 @@ func TaskColumns(axes []string) []string {
 		"queued", "started", "ended", "fetch", "compute", "put")
 }
 
+// Header returns the line that names columns.
+func Header(columns []string) string {
+	var row []byte
+	for i, c := range columns {
+		if i > 0 {
+			row = append(row, ',')
+		}
+		row = appendText(row, c)
+	}
+	return string(append(row, '\n'))
+}
+
 // Key names the point of a row.
 type Key struct {
 	Point, Trial        int
@@ -79,29 +85,30 @@ func appendText(row []byte, s string) []byte {
 }
 
 // appendSeconds adds a time in seconds, exact to the nanosecond, and a comma.
+// A row has many of them, so it takes no detour over floating point.
 func appendSeconds(row []byte, t engine.Time) []byte {
+	ns := uint64(t)
 	if t < 0 {
 		row = append(row, '-')
-		t = -t
+		ns = -ns
 	}
-	row = strconv.AppendInt(row, t/1e9, 10)
-	if rest := t % 1e9; rest != 0 {
-		digits := 9
-		for rest%10 == 0 {
-			rest /= 10
-			digits--
-		}
-		row = append(row, '.')
-		at := len(row)
-		for range digits {
-			row = append(row, '0')
-		}
-		for i := at + digits - 1; rest > 0; i-- {
-			row[i] = byte('0' + rest%10)
-			rest /= 10
-		}
+	return append(appendNanos(row, ns), ',')
+}
+
+// appendNanos adds n·10⁻⁹ in decimal, without zeros at its end.
+func appendNanos(row []byte, n uint64) []byte {
+	row = strconv.AppendUint(row, n/1e9, 10)
+	rest := n % 1e9
+	if rest == 0 {
+		return row
 	}
-	return append(row, ',')
+	point := len(row)
+	row = strconv.AppendUint(row, 1e9+rest, 10) // The 1 keeps the zeros after it.
+	row[point] = '.'
+	for row[len(row)-1] == '0' {
+		row = row[:len(row)-1]
+	}
+	return row
 }
 
 func appendInt(row []byte, n int64) []byte {
@@ -138,8 +145,9 @@ func (i *Invocation) AppendRow(row []byte) []byte {
 	for _, n := range [...]int64{i.RemoteRead, i.RemoteWritten, i.LocalRead, i.LocalWritten, i.ResentBytes} {
 		row = appendInt(row, n)
 	}
-	row = append(strconv.AppendFloat(row, i.ContainerByteTime/1e18, 'g', 12, 64), ',')
-	return append(strconv.AppendFloat(row, i.Cost, 'g', 12, 64), '\n')
+	row = append(appendNanos(row, uint64(i.containerByteSeconds())), ',')
+	// With as many digits as it takes to read the same number again.
+	return append(strconv.AppendFloat(row, i.Cost, 'g', -1, 64), '\n')
 }
 
 // AppendRow adds the task's cells to a row that begins with a key, and ends
@@ -158,7 +166,7 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 	}
 	row = append(row, ',')
 	row = appendInt(row, int64(t.Try))
-	row = append(append(row, node...), ',')
+	row = append(appendText(row, node), ',')
 	row = appendInt(row, int64(t.Container))
 	row = appendBool(row, t.Cold)
 	row = appendBool(row, t.Critical)
@@ -168,157 +176,4 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 	}
 	row[len(row)-1] = '\n'
 	return row
-}
-
-// Reader reads invocations.csv.
-type Reader struct {
-	name string
-	csv  *csv.Reader
-	axes int
-}
-
-// NewReader reads the header of invocations.csv and returns the names of the
-// axes.
-func NewReader(name string, from io.Reader) (*Reader, []string, error) {
-	r := csv.NewReader(from)
-	r.ReuseRecord = true
-	header, err := r.Read()
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, noHeader(err))
-	}
-	axes := len(header) - len(InvocationColumns(nil))
-	if axes < 0 || !slices.Equal(header, InvocationColumns(header[4:4+axes])) {
-		return nil, nil, fmt.Errorf("%s:1: these are not the columns of invocations.csv as this version writes them", name)
-	}
-	return &Reader{name: name, csv: r, axes: axes}, slices.Clone(header[4 : 4+axes]), nil
-}
-
-func noHeader(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errors.New("the file is empty")
-	}
-	return err
-}
-
-// Next reads the next row; io.EOF after the last. The row that an interrupted
-// run did not write to its end is an error.
-func (r *Reader) Next(k *Key, i *Invocation) error {
-	row, err := r.csv.Read()
-	if errors.Is(err, io.EOF) {
-		return io.EOF
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.name, err)
-	}
-	c := cells{row: row}
-	k.Point, k.Trial = int(c.integer()), int(c.integer())
-	k.Scheduler, k.Workflow = strings.Clone(c.text()), strings.Clone(c.text())
-	k.Values = k.Values[:0]
-	for range r.axes {
-		k.Values = append(k.Values, strings.Clone(c.text()))
-	}
-	*i = Invocation{Number: c.integer(), Client: int(c.integer()), Measured: c.integer() == 1}
-	i.Outcome = c.outcome()
-	i.Attempts = int(c.integer())
-	i.Intended, i.Sent, i.Started, i.Ended = c.seconds(), c.seconds(), c.seconds(), c.seconds()
-	c.seconds() // the latency
-	for p := range i.Phases {
-		i.Phases[p] = c.seconds()
-	}
-	i.CriticalTime, i.FetchTime, i.PutTime = c.seconds(), c.seconds(), c.seconds()
-	i.Tasks, i.ColdStarts, i.Messages, i.Conflicts = int(c.integer()), int(c.integer()), int(c.integer()), int(c.integer())
-	i.RemoteRead, i.RemoteWritten, i.LocalRead, i.LocalWritten = c.integer(), c.integer(), c.integer(), c.integer()
-	i.ResentBytes = c.integer()
-	i.ContainerByteTime = c.number() * 1e18
-	i.Cost = c.number()
-	if c.err != nil {
-		line, _ := r.csv.FieldPos(0)
-		return fmt.Errorf("%s:%d: %w", r.name, line, c.err)
-	}
-	return nil
-}
-
-// cells takes the cells of a row one after the other, and keeps the first
-// error.
-type cells struct {
-	row []string
-	at  int
-	err error
-}
-
-func (c *cells) text() string {
-	s := c.row[c.at]
-	c.at++
-	return s
-}
-
-func (c *cells) fail(what, text string) {
-	if c.err == nil {
-		c.err = fmt.Errorf("%q in column %d is not %s", text, c.at, what)
-	}
-}
-
-func (c *cells) integer() int64 {
-	text := c.text()
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		c.fail("a whole number", text)
-	}
-	return n
-}
-
-func (c *cells) number() float64 {
-	text := c.text()
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		c.fail("a number", text)
-	}
-	return f
-}
-
-func (c *cells) outcome() engine.Outcome {
-	text := c.text()
-	for _, o := range []engine.Outcome{engine.Completed, engine.Failed, engine.TimedOut} {
-		if o.String() == text {
-			return o
-		}
-	}
-	c.fail("an outcome", text)
-	return engine.Failed
-}
-
-// seconds reads what appendSeconds writes.
-func (c *cells) seconds() engine.Time {
-	text := c.text()
-	whole, fraction, _ := strings.Cut(text, ".")
-	negative := strings.HasPrefix(whole, "-")
-	s, err := strconv.ParseInt(strings.TrimPrefix(whole, "-"), 10, 64)
-	if err != nil || s < 0 || s > 9_000_000_000 || len(fraction) > 9 {
-		c.fail("a time in seconds", text)
-		return 0
-	}
-	t := s * 1e9
-	if fraction != "" {
-		ns, err := strconv.ParseUint((fraction + "000000000")[:9], 10, 32)
-		if err != nil {
-			c.fail("a time in seconds", text)
-		}
-		t += int64(ns)
-	}
-	if negative {
-		return -t
-	}
-	return t
-}
-
-// Header returns the line that names columns.
-func Header(columns []string) string {
-	var row []byte
-	for i, c := range columns {
-		if i > 0 {
-			row = append(row, ',')
-		}
-		row = appendText(row, c)
-	}
-	return string(append(row, '\n'))
 }

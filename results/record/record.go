@@ -4,6 +4,8 @@
 package record
 
 import (
+	"math"
+
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
@@ -77,6 +79,12 @@ type Invocation struct {
 // Latency is the end-to-end latency in ns, from the intended send time.
 func (i *Invocation) Latency() engine.Time { return i.Ended - i.Intended }
 
+// ContainerGBSeconds is ContainerByteTime in GB·s, rounded to 10⁻⁹ of them as
+// in invocations.csv, so that it is the same number when that is read again.
+func (i *Invocation) ContainerGBSeconds() float64 { return i.containerByteSeconds() / 1e9 }
+
+func (i *Invocation) containerByteSeconds() float64 { return math.Round(i.ContainerByteTime / 1e9) }
+
 // Task is one run of a function instance.
 type Task struct {
 	Workflow int
@@ -114,26 +122,34 @@ type Trial struct {
 	// Sent counts all invocations, Measured those outside the warm-up; the
 	// others count among the measured.
 	Sent, Measured, Completed, Failed, TimedOut, ColdStarts int64
-	// Throughput is completed invocations per minute of the window in which
-	// the load lasted.
+	// Throughput is invocations that completed within the window in which the
+	// load lasted, per minute. Those sent in the warm-up count if they
+	// completed in the window, as those sent in the window do not if they
+	// completed after it: so it is what the system can do under overload too.
 	Throughput float64
 }
 
 // Tally makes a Trial from the records of its invocations.
 type Tally struct {
 	Trial
-	// Window is the time that counts for the throughput: from the end of the
-	// warm-up to the end of the load. To 0 means: to the last end.
+	// From and To are the window that counts for the throughput: from the end
+	// of the warm-up to the end of the load. From below 0 means: from the
+	// first measured invocation. To 0 means: to the last end.
 	From, To engine.Time
-	inWindow int64
-	first    engine.Time
-	last     engine.Time
+
+	completed   int64         // measured ones, before To
+	early       []engine.Time // when the others completed
+	first, last engine.Time
 }
 
 // Add counts an invocation.
 func (t *Tally) Add(i *Invocation) {
 	t.Sent++
+	completed := i.Outcome == engine.Completed && (t.To == 0 || i.Ended < t.To)
 	if !i.Measured {
+		if completed && i.Ended >= t.From {
+			t.early = append(t.early, i.Ended)
+		}
 		return
 	}
 	if t.Measured == 0 || i.Intended < t.first {
@@ -145,26 +161,33 @@ func (t *Tally) Add(i *Invocation) {
 	switch i.Outcome {
 	case engine.Completed:
 		t.Completed++
-		if t.To == 0 || i.Ended < t.To {
-			t.inWindow++
-		}
 	case engine.TimedOut:
 		t.TimedOut++
 	default:
 		t.Failed++
 	}
+	if completed {
+		t.completed++
+	}
 }
 
 // Close computes what can only be known at the end.
 func (t *Tally) Close() {
-	from, to := max(t.From, 0), t.To
-	if t.From < 0 {
+	from, to := t.From, t.To
+	if from < 0 {
 		from = t.first
 	}
 	if to == 0 {
 		to = t.last
 	}
+	completed := t.completed
+	for _, ended := range t.early {
+		if ended >= from && ended <= to {
+			completed++
+		}
+	}
+	t.early = nil
 	if to > from {
-		t.Throughput = float64(t.inWindow) / (float64(to-from) / 60e9)
+		t.Throughput = float64(completed) / (float64(to-from) / 60e9)
 	}
 }

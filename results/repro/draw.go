@@ -79,7 +79,7 @@ func drawBars(label string, scale figures.Scale) func(Result, string) figures.Fi
 // drawRates draws a panel for each workflow and bandwidth: latency along the
 // rate.
 func drawRates(result Result, subtitle string) figures.Figure {
-	p := figures.Panels{Title: result.Figure.Title, Subtitle: subtitle, Columns: len(names(result.Rows, series))}
+	p := figures.Panels{Title: result.Figure.Title, Subtitle: subtitle, Columns: len(names(result.Rows, series)), SameY: true}
 	for _, w := range names(result.Rows, workflow) {
 		for _, bandwidth := range names(result.Rows, series) {
 			l := figures.Lines{XLabel: "rate (requests/min)", YLabel: "maximum latency (s)"}

@@ -2,9 +2,11 @@ package repro
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/results/views"
@@ -25,8 +27,7 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 	lead := "The experiments of the FaaSFlow paper (ASPLOS'22) and its artefact, simulated, with ours beside the published values. " +
 		"Nothing has been fitted: differences are shown as they are."
 	if quick {
-		subtitle += " · quick: shorter loads than the paper's"
-		lead += " These are quick runs, with shorter loads than the paper's."
+		lead += " These are quick runs: figures marked so have shorter loads than the paper's."
 	}
 	page := views.Page{Title: "flowtwin repro " + paper, Lead: lead}
 	figures := filepath.Join(dir, "figures")
@@ -34,7 +35,11 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 		return nil, err
 	}
 	for _, r := range results {
-		drawn := views.Named{Name: r.Figure.Name, Figure: r.Draw(subtitle)}
+		about := subtitle
+		if quick && len(r.Figure.Quick) > 0 {
+			about += " · quick: a shorter load than the paper's"
+		}
+		drawn := views.Named{Name: r.Figure.Name, Figure: r.Draw(about)}
 		svgs, err := views.Save(figures, []views.Named{drawn})
 		if err != nil {
 			return nil, err
@@ -43,6 +48,9 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 		section := views.PageSection{Title: r.Figure.Title, Paragraphs: []string{r.Figure.About}}
 		if err := section.AddFigure(drawn); err != nil {
 			return nil, err
+		}
+		for _, metric := range slices.Sorted(maps.Keys(r.Figure.NotRun)) {
+			section.Paragraphs = append(section.Paragraphs, fmt.Sprintf("Not run: %s, because %s.", metric, r.Figure.NotRun[metric]))
 		}
 		section.Tables = append(section.Tables, views.PageTable{Caption: closeness(r.Rows), Table: Table(r.Rows)})
 		page.Sections = append(page.Sections, section)
@@ -73,8 +81,12 @@ func Table(rows []Row) views.Table {
 		if r.NotRun {
 			published += " (not run)"
 		}
+		ours := short(r.Ours, r.OursTimeout)
+		if ours == "" {
+			ours = "not run"
+		}
 		t.Rows = append(t.Rows, []string{
-			r.Workflow, r.System, r.Series, x, r.Metric, r.Unit, published, short(r.Ours, r.OursTimeout), interval, short(r.Ratio(), false),
+			r.Workflow, r.System, r.Series, x, r.Metric, r.Unit, published, ours, interval, short(r.Ratio(), false),
 		})
 	}
 	return t
@@ -125,11 +137,13 @@ func closeness(rows []Row) string {
 	return text
 }
 
-// Summary says of each figure how close it is.
-func Summary(results []Result) string {
+// Summary says of each figure how close it is, on a terminal of a width (0:
+// any).
+func Summary(results []Result, width int) string {
 	t := views.Table{Columns: []views.Column{{Name: "figure"}, {}}}
 	for _, r := range results {
 		t.Rows = append(t.Rows, []string{r.Figure.Name, closeness(r.Rows)})
 	}
-	return t.String()
+	text, _, _ := t.Fit(width)
+	return text
 }

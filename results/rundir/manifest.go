@@ -1,15 +1,20 @@
 package rundir
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
+
+	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 // Manifest says what a run directory holds. All of it but Host follows from
@@ -34,6 +39,8 @@ type Manifest struct {
 	Done   int    `json:"done"`
 	Status string `json:"status"`
 	Tasks  bool   `json:"tasks,omitempty"`
+	// Figures are those that the scenario asks for.
+	Figures []scenarios.FigureUse `json:"figures,omitempty"`
 	// Source is the text of the scenario file.
 	Source string `json:"source"`
 	Host   Host   `json:"host"`
@@ -94,22 +101,57 @@ func ReadManifest(dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseManifest(name, data)
+}
+
+// parseManifest reads the text of a manifest and checks what others rely on.
+func parseManifest(name string, data []byte) (*Manifest, error) {
+	// at is the place of an error: by its offset, or by the field it is in.
+	at := func(offset int64) string {
+		return fmt.Sprintf("%s:%d", name, 1+bytes.Count(data[:min(max(offset, 0), int64(len(data)))], []byte("\n")))
+	}
+	in := func(field string) string { return at(int64(bytes.Index(data, []byte(strconv.Quote(field))))) }
 	m := &Manifest{}
 	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		var syntax *json.SyntaxError
+		var kind *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &syntax):
+			return nil, fmt.Errorf("%s: %w", at(syntax.Offset), err)
+		case errors.As(err, &kind):
+			return nil, fmt.Errorf("%s: %w", at(kind.Offset), err)
+		default:
+			return nil, fmt.Errorf("%s: %w", at(0), err)
+		}
 	}
 	if m.Format != format {
-		return nil, fmt.Errorf("%s: its format is %d, this version of flowtwin reads %d: run the scenario again", name, m.Format, format)
+		return nil, fmt.Errorf("%s: its format is %d, this version of flowtwin reads %d: run the scenario again", in("format"), m.Format, format)
 	}
+	if m.Trials < 1 || m.Trials > math.MaxInt32 {
+		return nil, fmt.Errorf("%s: there cannot be %d trials", in("trials"), m.Trials)
+	}
+	for i, p := range m.Points {
+		if len(p.Workflows) == 0 || len(p.Values) != len(m.Axes) {
+			return nil, fmt.Errorf("%s: point %d has %d workflows, and %d values for %d axes", in("points"), i, len(p.Workflows), len(p.Values), len(m.Axes))
+		}
+	}
+	m.setDone(m.Done)
 	return m, nil
 }
 
-// write puts the manifest into its directory.
-func (m *Manifest) write(dir string) error {
-	m.Status = partial
-	if m.Done == m.Trials*len(m.Points) {
+// setDone sets how many trials are here.
+func (m *Manifest) setDone(done int) {
+	m.Done, m.Status = done, partial
+	if done == m.total() {
 		m.Status = complete
 	}
+}
+
+// total is the number of trials of all points.
+func (m *Manifest) total() int { return m.Trials * len(m.Points) }
+
+// write puts the manifest into its directory.
+func (m *Manifest) write(dir string) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
@@ -117,23 +159,19 @@ func (m *Manifest) write(dir string) error {
 	return WriteFile(filepath.Join(dir, "manifest.json"), append(data, '\n'))
 }
 
+// temporary begins the names of files that are not there for good.
+const temporary = ".writing-"
+
 // WriteFile writes a file so that it is there as a whole or not at all.
 func WriteFile(name string, data []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(name), ".writing-*")
+	file, err := os.CreateTemp(filepath.Dir(name), temporary+"*")
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot be written: %w", name, err)
 	}
-	defer os.Remove(temporary.Name()) // Fails, as it should, once it is renamed.
-	if _, err := temporary.Write(data); err != nil {
-		temporary.Close()
-		return err
+	defer os.Remove(file.Name()) // Fails, as it should, once it is renamed.
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", name, err)
 	}
-	if err := temporary.Chmod(0o644); err != nil {
-		temporary.Close()
-		return err
-	}
-	if err := temporary.Close(); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), name)
+	return os.Rename(file.Name(), name)
 }

@@ -2,16 +2,17 @@ package rundir
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/metrics"
@@ -26,7 +27,7 @@ func Read(dir string) (*Manifest, *analysis.Run, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	done, err := readTrials(filepath.Join(dir, "trials.csv"), m)
+	done, err := trialsDone(dir, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,7 +35,7 @@ func Read(dir string) (*Manifest, *analysis.Run, error) {
 	if err := replay(dir, m, done, a); err != nil {
 		return nil, nil, err
 	}
-	m.Done = len(done)
+	m.setDone(len(done))
 	return m, a.Finish(), nil
 }
 
@@ -49,48 +50,134 @@ func Resume(ctx context.Context, dir string, w World, o Options, load func(*Mani
 	if err != nil {
 		return nil, err
 	}
-	if m.Hash != plan.Hash() || len(m.Points) != len(plan.Points) || m.Trials != plan.Trials {
+	if m.Hash != plan.Hash() || m.Trials != plan.Trials || !slices.EqualFunc(m.Points, manifestPoints(plan), equalPoints) {
 		return nil, fmt.Errorf("%s: the scenario is not the one that the run began with", dir)
 	}
-	done, err := readTrials(filepath.Join(dir, "trials.csv"), m)
+	done, err := trialsDone(dir, m)
 	if err != nil {
 		return nil, err
 	}
-	if err := cut(dir, m, done); err != nil {
+	a := analysis.New(m.Backend, m.Axes, m.Seed)
+	if err := replay(dir, m, done, a); err != nil {
 		return nil, err
 	}
-	started := m.Host.Started
-	wall := m.Host.WallSeconds
+	if err := cut(dir, done); err != nil {
+		return nil, err
+	}
+	started, wall := m.Host.Started, m.Host.WallSeconds
 	m.Host = thisHost(m.Host.Directory)
 	m.Host.Started, m.Host.WallSeconds = started, wall
+	m.setDone(len(done))
 	o.Dir, o.Backend, o.Serves = dir, m.Backend, m.Serves
-	m.Done = len(done)
-	j := &job{plan: plan, world: w, options: o, manifest: m, analyser: analysis.New(m.Backend, m.Axes, m.Seed)}
-	if err := replay(dir, m, done, j.analyser); err != nil {
+	j := &job{plan: plan, world: w, options: o, manifest: m, analyser: a}
+	return j.run(ctx)
+}
+
+func equalPoints(a, b ManifestPoint) bool {
+	return a.Scheduler == b.Scheduler && slices.Equal(a.Values, b.Values) && slices.Equal(a.Workflows, b.Workflows)
+}
+
+// ReadTasks returns what tasks.csv says of one invocation, in the order in
+// which its function instances ended. The error is fs.ErrNotExist if the run
+// kept no tasks.
+func ReadTasks(dir string, m *Manifest, point, trial int, workflow string, invocation int64) ([]record.TaskRow, error) {
+	done, err := trialsDone(dir, m)
+	if err != nil {
 		return nil, err
 	}
-	return j.run(ctx)
+	at := point*m.Trials + trial
+	if at < 0 || at >= len(done) {
+		return nil, fmt.Errorf("%s: the run has no trial %d of point %d", dir, trial, point)
+	}
+	name := filepath.Join(dir, "tasks.csv")
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	r, axes, err := record.NewTaskReader(name, bufio.NewReaderSize(io.LimitReader(file, done[at].tasks), 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(axes, m.Axes) {
+		return nil, fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
+	}
+	var found []record.TaskRow
+	var key record.Key
+	var row record.TaskRow
+	for {
+		err := r.Next(&key, &row)
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if key.Point == point && key.Trial == trial && key.Workflow == workflow && row.Number == invocation {
+			found = append(found, row)
+		}
+	}
 }
 
 // doneTrial is a trial whose results are in a directory.
 type doneTrial struct {
-	point, trial       int
-	windows            map[string]record.Tally // by workflow
-	end                int64                   // of its rows in trials.csv
-	invocations, tasks int64                   // size of the other tables with it
+	// tallies are those of the point's workflows, as far as trials.csv has
+	// them: their windows, and how many invocations were sent.
+	tallies []record.Tally
+	// trials, invocations and tasks are how long the tables are with it.
+	trials, invocations, tasks int64
 }
 
-// readTrials reads trials.csv. The trial that a killed run was writing does
-// not count.
-func readTrials(name string, m *Manifest) ([]doneTrial, error) {
+// trialsDone returns the trials whose results are in a directory. Those that a
+// killed run had not written to their end do not count.
+func trialsDone(dir string, m *Manifest) ([]doneTrial, error) {
+	name := filepath.Join(dir, "trials.csv")
 	data, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	done, err := parseTrials(name, data, m)
 	if err != nil {
 		return nil, err
 	}
-	if end := strings.LastIndexByte(string(data), '\n'); end >= 0 {
-		data = data[:end+1]
+	// The other tables are written before. A file system that lost power may
+	// have kept less of them all the same.
+	invocations, err := size(filepath.Join(dir, "invocations.csv"))
+	if err != nil {
+		return nil, err
 	}
-	r := csv.NewReader(strings.NewReader(string(data)))
+	tasks, err := size(filepath.Join(dir, "tasks.csv"))
+	if err != nil {
+		return nil, err
+	}
+	for len(done) > 0 {
+		if last := done[len(done)-1]; last.invocations <= invocations && last.tasks <= tasks {
+			break
+		}
+		done = done[:len(done)-1]
+	}
+	return done, nil
+}
+
+// size returns the size of a file, 0 if there is none.
+func size(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// parseTrials reads the text of trials.csv, as far as it has whole trials.
+func parseTrials(name string, data []byte, m *Manifest) ([]doneTrial, error) {
+	data = data[:bytes.LastIndexByte(data, '\n')+1]
+	if len(data) == 0 {
+		return nil, nil
+	}
+	r := csv.NewReader(bytes.NewReader(data))
 	columns := trialColumns(m.Axes)
 	header, err := r.Read()
 	if err != nil || !slices.Equal(header, columns) {
@@ -98,76 +185,58 @@ func readTrials(name string, m *Manifest) ([]doneTrial, error) {
 	}
 	at := func(column string) int { return slices.Index(columns, column) }
 	var done []doneTrial
-	rows := 0
+	var tallies []record.Tally // of the trial that is being read
+	var before doneTrial
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			break
+			return done, nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		var syntax *csv.ParseError
+		if errors.As(err, &syntax) {
+			return nil, fmt.Errorf("%s:%d: %w", name, syntax.Line, syntax.Err)
 		}
 		line, _ := r.FieldPos(0)
 		var failed error
 		number := func(column string) int64 {
-			n, err := strconv.ParseInt(row[at(column)], 10, 64)
-			failed = errors.Join(failed, err)
+			text := row[at(column)]
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil && failed == nil {
+				failed = fmt.Errorf("%s:%d: %q is not a whole number", name, line, text)
+			}
 			return n
 		}
-		point, trial := int(number("point")), int(number("trial"))
-		window := record.Tally{From: number("window_from"), To: number("window_to")}
-		invocations, tasks := number("invocations_size"), number("tasks_size")
-		if failed != nil || point < 0 || point >= len(m.Points) || point*m.Trials+trial != len(done)-boolToInt(rows > 0) {
-			return nil, fmt.Errorf("%s:%d: the row is out of place", name, line)
+		point, trial := number("point"), number("trial")
+		tally := record.Tally{From: number("window_from"), To: number("window_to")}
+		tally.Sent = number("sent")
+		d := doneTrial{trials: r.InputOffset(), invocations: number("invocations_size"), tasks: number("tasks_size")}
+		if failed != nil {
+			return nil, failed
 		}
-		if rows == 0 {
-			done = append(done, doneTrial{point: point, trial: trial, windows: map[string]record.Tally{}})
+		if len(done) >= m.total() || point != int64(len(done)/m.Trials) || trial != int64(len(done)%m.Trials) ||
+			row[at("workflow")] != m.Points[point].Workflows[len(tallies)] || d.invocations < before.invocations || d.tasks < before.tasks {
+			return nil, fmt.Errorf("%s:%d: the row is out of place: the file has been changed", name, line)
 		}
-		d := &done[len(done)-1]
-		d.windows[row[at("workflow")]] = window
-		d.invocations, d.tasks, d.end = invocations, tasks, r.InputOffset()
-		if rows++; rows == len(m.Points[point].Workflows) {
-			rows = 0
+		before = d
+		if tallies = append(tallies, tally); len(tallies) == len(m.Points[point].Workflows) {
+			d.tallies, tallies = tallies, nil
+			done = append(done, d)
 		}
 	}
-	if rows > 0 {
-		done = done[:len(done)-1]
-	}
-	return done, nil
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // cut removes the rows of trials that were not written to their end.
-func cut(dir string, m *Manifest, done []doneTrial) error {
-	sizes := map[string]int64{
-		"trials.csv":      int64(len(record.Header(trialColumns(m.Axes)))),
-		"invocations.csv": int64(len(record.Header(record.InvocationColumns(m.Axes)))),
-	}
-	if m.Tasks {
-		sizes["tasks.csv"] = int64(len(record.Header(record.TaskColumns(m.Axes))))
-	}
+func cut(dir string, done []doneTrial) error {
+	var last doneTrial
 	if len(done) > 0 {
-		last := done[len(done)-1]
-		sizes["trials.csv"], sizes["invocations.csv"] = last.end, last.invocations
-		if m.Tasks {
-			sizes["tasks.csv"] = last.tasks
-		}
+		last = done[len(done)-1]
 	}
-	for name, size := range sizes {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil {
-			return err
-		}
-		if info.Size() < size {
-			return fmt.Errorf("%s is shorter than trials.csv says: it has been changed, and the run cannot be resumed", filepath.Join(dir, name))
-		}
-		if err := os.Truncate(filepath.Join(dir, name), size); err != nil {
+	// trials.csv comes first: what it has must be in the others.
+	for _, table := range []struct {
+		name string
+		size int64
+	}{{"trials.csv", last.trials}, {"invocations.csv", last.invocations}, {"tasks.csv", last.tasks}} {
+		if err := os.Truncate(filepath.Join(dir, table.name), table.size); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -176,53 +245,58 @@ func cut(dir string, m *Manifest, done []doneTrial) error {
 
 // replay gives the records of the trials that are done to an analyser.
 func replay(dir string, m *Manifest, done []doneTrial, a *analysis.Analyser) error {
+	if len(done) == 0 {
+		return nil
+	}
 	name := filepath.Join(dir, "invocations.csv")
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	size := int64(len(record.Header(record.InvocationColumns(m.Axes))))
-	if len(done) > 0 {
-		size = done[len(done)-1].invocations
-	}
-	r, _, err := record.NewReader(name, bufio.NewReaderSize(io.LimitReader(file, size), 1<<20))
+	r, axes, err := record.NewReader(name, bufio.NewReaderSize(io.LimitReader(file, done[len(done)-1].invocations), 1<<20))
 	if err != nil {
 		return err
+	}
+	if !slices.Equal(axes, m.Axes) {
+		return fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
 	}
 	var key record.Key
 	var i record.Invocation
 	all := metrics.All()
-	pending := len(done) > 0
-	if pending {
-		if err := r.Next(&key, &i); errors.Is(err, io.EOF) {
-			pending = false
-		} else if err != nil {
-			return err
+	for index, d := range done {
+		number, trial := index/m.Trials, index%m.Trials
+		point := m.Points[number]
+		samples := make([]*analysis.Samples, len(d.tallies))
+		left := int64(0)
+		for w, t := range d.tallies {
+			samples[w] = analysis.NewSamples(t.From, t.To)
+			left += t.Sent
 		}
-	}
-	for _, d := range done {
-		point := m.Points[d.point]
-		samples := map[string]*analysis.Samples{}
-		for _, w := range point.Workflows {
-			window := d.windows[w]
-			samples[w] = analysis.NewSamples(window.From, window.To)
-		}
-		for pending && key.Point == d.point && key.Trial == d.trial {
-			s, known := samples[key.Workflow]
-			if !known {
-				return fmt.Errorf("%s: point %d has no workflow %q", name, d.point, key.Workflow)
-			}
-			s.Add(all, &i)
+		for range left {
 			if err := r.Next(&key, &i); errors.Is(err, io.EOF) {
-				pending = false
+				return fmt.Errorf("%s:%d: rows are missing after this one: the file has been changed", name, r.Line())
 			} else if err != nil {
 				return err
 			}
+			w := slices.Index(point.Workflows, key.Workflow)
+			if key.Point != number || key.Trial != trial || w < 0 {
+				return fmt.Errorf("%s:%d: the row is out of place: the file has been changed", name, r.Line())
+			}
+			samples[w].Add(all, &i)
 		}
-		for _, w := range point.Workflows {
-			a.Trial(analysis.Key{Point: d.point, Scheduler: point.Scheduler, Workflow: w, Values: point.Values}, samples[w])
+		for w, s := range samples {
+			if s.Tally.Sent != d.tallies[w].Sent {
+				return fmt.Errorf("%s:%d: up to here it does not have the rows of point %d, trial %d that trials.csv says: the file has been changed", name, r.Line(), number, trial)
+			}
+			s.Tally.Close()
+			a.Trial(analysis.Key{Point: number, Scheduler: point.Scheduler, Workflow: point.Workflows[w], Values: point.Values}, s)
 		}
+	}
+	if err := r.Next(&key, &i); err == nil {
+		return fmt.Errorf("%s:%d: the row is out of place: the file has been changed", name, r.Line())
+	} else if !errors.Is(err, io.EOF) {
+		return err
 	}
 	return nil
 }

@@ -2,9 +2,11 @@ package rundir
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -51,37 +53,96 @@ func Execute(ctx context.Context, plan *scenarios.Plan, w World, o Options) (*an
 		Format: format, Scenario: plan.Scenario.Name, Title: plan.Scenario.Title, Hash: plan.Hash(), Settings: plan.Settings,
 		Backend: o.Backend, Serves: o.Serves, Profile: plan.Scenario.Profile, Seed: plan.Scenario.Seed,
 		Axes: plan.Axes, Trials: plan.Trials, Tasks: plan.Scenario.Tasks, Source: string(plan.Source), Host: thisHost(o.ScenarioDir),
+		Points: manifestPoints(plan), Figures: plan.Scenario.Figures,
 	}
-	for _, p := range plan.Points {
-		m.Points = append(m.Points, ManifestPoint{p.Scheduler, p.Values, p.Workflows})
-	}
+	m.setDone(0)
 	j := &job{plan: plan, world: w, options: o, manifest: m, analyser: analysis.New(o.Backend, plan.Axes, plan.Scenario.Seed)}
 	return j.run(ctx)
+}
+
+func manifestPoints(plan *scenarios.Plan) []ManifestPoint {
+	points := make([]ManifestPoint, len(plan.Points))
+	for i, p := range plan.Points {
+		points[i] = ManifestPoint{p.Scheduler, p.Values, p.Workflows}
+	}
+	return points
 }
 
 // makeRoom makes an empty directory. What an earlier run has left there is
 // moved aside, and what is not a run is left alone.
 func makeRoom(dir string) error {
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return os.MkdirAll(dir, 0o755)
-	case err != nil:
+	there, err := look(dir)
+	if err != nil {
 		return err
-	case len(entries) == 0:
-		return nil
 	}
-	if _, err := ReadManifest(dir); err != nil {
+	switch there {
+	case foreign:
 		return fmt.Errorf("%s exists and is not a run directory: choose another with --out", dir)
+	case earlierRun:
+		if err := moveAside(filepath.Clean(dir)); err != nil {
+			return err
+		}
 	}
-	aside := strings.TrimRight(dir, string(filepath.Separator)) + "~"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("the run directory cannot be made: %w", err)
+	}
+	return nil
+}
+
+func moveAside(dir string) error {
+	if name := filepath.Base(dir); name == "." || name == ".." {
+		return fmt.Errorf("the run in %s cannot be moved aside from within: choose another directory with --out", dir)
+	}
+	aside := dir + "~"
+	there, err := look(aside)
+	if err != nil {
+		return err
+	}
+	if there == foreign {
+		return fmt.Errorf("the run in %s cannot be moved aside: %s is not a run directory, and is left alone; choose another directory with --out", dir, aside)
+	}
 	if err := os.RemoveAll(aside); err != nil {
 		return err
 	}
-	if err := os.Rename(dir, aside); err != nil {
-		return err
+	return os.Rename(dir, aside)
+}
+
+// contents is what a directory holds.
+type contents int
+
+const (
+	nothing contents = iota
+	earlierRun
+	foreign
+)
+
+// look says what a directory holds. It need not exist.
+func look(dir string) (contents, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nothing, nil
 	}
-	return os.MkdirAll(dir, 0o755)
+	if err != nil {
+		return foreign, err
+	}
+	if !info.IsDir() {
+		return foreign, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return foreign, err
+	}
+	// A run that was killed as it began leaves no more than that.
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), temporary) })
+	if len(entries) == 0 {
+		return nothing, nil
+	}
+	var m Manifest
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil || json.Unmarshal(data, &m) != nil || m.Format < 1 {
+		return foreign, nil
+	}
+	return earlierRun, nil
 }
 
 // job is a run under way.
@@ -108,9 +169,11 @@ func (j *job) run(ctx context.Context) (*analysis.Run, error) {
 		return nil, err
 	}
 	runErr := j.trialsFrom(ctx, j.manifest.Done)
-	err := errors.Join(j.invocations.close(), j.tasks.close(), j.trials.close())
+	err := j.close()
 	j.manifest.Host.WallSeconds += math.Round(time.Since(started).Seconds()*1000) / 1000
 	run := j.analyser.Finish()
+	// The manifest comes last: as long as it says partial, a run that is
+	// killed here can be finished.
 	err = errors.Join(err, writeSummary(j.options.Dir, run), j.manifest.write(j.options.Dir))
 	if runErr != nil {
 		err = runErr
@@ -118,23 +181,40 @@ func (j *job) run(ctx context.Context) (*analysis.Run, error) {
 	return run, err
 }
 
-// open opens the tables and writes a manifest, so that even a run that is
-// killed can be told from no run.
+// open opens the tables. The manifest is there before them, so that even a
+// run that is killed can be told from no run.
 func (j *job) open() error {
 	dir, axes := j.options.Dir, j.plan.Axes
-	var err error
-	if j.invocations, err = openTable(filepath.Join(dir, "invocations.csv"), record.InvocationColumns(axes)); err != nil {
+	if err := j.manifest.write(dir); err != nil {
 		return err
 	}
-	if j.plan.Scenario.Tasks {
-		if j.tasks, err = openTable(filepath.Join(dir, "tasks.csv"), record.TaskColumns(axes)); err != nil {
-			return err
+	// What a run that was killed had not written to its end.
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), temporary) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
-	if j.trials, err = openTable(filepath.Join(dir, "trials.csv"), trialColumns(axes)); err != nil {
-		return err
+	j.invocations, err = openTable(filepath.Join(dir, "invocations.csv"), record.InvocationColumns(axes))
+	if err == nil && j.plan.Scenario.Tasks {
+		j.tasks, err = openTable(filepath.Join(dir, "tasks.csv"), record.TaskColumns(axes))
 	}
-	return j.manifest.write(dir)
+	if err == nil {
+		j.trials, err = openTable(filepath.Join(dir, "trials.csv"), trialColumns(axes))
+	}
+	if err != nil {
+		return errors.Join(err, j.close())
+	}
+	return nil
+}
+
+func (j *job) close() error {
+	return errors.Join(j.invocations.close(), j.tasks.close(), j.trials.close())
 }
 
 // trialsFrom runs all trials from an index on, several at a time, and writes
@@ -153,7 +233,7 @@ func (j *job) trialsFrom(ctx context.Context, first int) error {
 	ahead := make(chan struct{}, 4*parallel)
 	go func() {
 		defer close(indices)
-		for i := first; i < total; i++ {
+		for i := first; i < total && ctx.Err() == nil; i++ {
 			select {
 			case ahead <- struct{}{}:
 			case <-ctx.Done():
@@ -216,13 +296,17 @@ func (j *job) trial(ctx context.Context, index int) result {
 	t := j.plan.Trial(index/j.plan.Trials, index%j.plan.Trials)
 	r := newRecorder(j, t)
 	err := j.world.Run(ctx, t, r)
+	for _, samples := range r.samples {
+		samples.Tally.Close()
+	}
 	return result{index, err, r}
 }
 
-// commit writes the results of a trial.
+// commit writes the results of a trial. Its row in trials.csv comes last:
+// with it the trial counts.
 func (j *job) commit(r result) error {
+	defer r.recorder.drop()
 	if r.err != nil {
-		r.recorder.drop()
 		return fmt.Errorf("point %d, trial %d: %w", r.index/j.plan.Trials, r.index%j.plan.Trials, r.err)
 	}
 	if err := j.invocations.take(&r.recorder.invocations); err != nil {
@@ -233,12 +317,15 @@ func (j *job) commit(r result) error {
 			return err
 		}
 	}
+	if err := j.trials.add(r.recorder.trialRows(j.invocations.size, j.tasks.bytes())); err != nil {
+		return err
+	}
 	p := &j.plan.Points[r.recorder.trial.Point]
 	for i, samples := range r.recorder.samples {
 		j.analyser.Trial(analysis.Key{Point: p.Index, Scheduler: p.Scheduler, Workflow: p.Workflows[i], Values: p.Values}, samples)
 	}
-	j.manifest.Done++
-	return j.trials.add(r.recorder.trialRows(j.invocations.size, j.tasks.bytes()))
+	j.manifest.setDone(j.manifest.Done + 1)
+	return nil
 }
 
 // recorder takes the records of one trial.
@@ -276,7 +363,7 @@ func newRecorder(j *job, t *scenarios.Trial) *recorder {
 // window is the time whose completions count for the throughput.
 func window(t *scenarios.Trial, workflow int) (from, to int64) {
 	l := &t.Loads[workflow]
-	from, to = l.Warmup, 0
+	from, to = max(l.First, l.Warmup), 0
 	if l.WarmupCount > 0 {
 		from = -1
 	}

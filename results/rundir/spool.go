@@ -27,7 +27,7 @@ func (s *spool) write(row []byte) {
 		return
 	}
 	if s.file == nil {
-		if s.file, s.err = os.CreateTemp(s.dir, ".trial-*"); s.err != nil {
+		if s.file, s.err = os.CreateTemp(s.dir, temporary+"*"); s.err != nil {
 			return
 		}
 	}

@@ -7,13 +7,14 @@ import (
 	"github.com/flowtwin/flowtwin/results/compare"
 )
 
-// Compared shows the comparison of two runs.
-func Compared(r *compare.Result, axes []string) string {
+// Compared shows the comparison of two runs, on a terminal of a width (0: any).
+func Compared(r *compare.Result, axes []string, width int) string {
 	t := Table{Columns: []Column{{Name: "scheduler"}, {Name: "workflow"}}}
-	for _, a := range axes {
-		t.Columns = append(t.Columns, Column{a, true})
+	for i := range axes {
+		t.Columns = append(t.Columns, Column{Name: axisName(axes, i), Number: true})
 	}
-	t.Columns = append(t.Columns, Column{Name: "metric"}, Column{"first", true}, Column{"second", true}, Column{"difference", true}, Column{})
+	t.Columns = append(t.Columns, Column{Name: "metric"}, Column{Name: "first", Number: true}, Column{Name: "second", Number: true},
+		Column{Name: "difference", Number: true}, Column{})
 	for _, row := range r.Rows {
 		remark := ""
 		switch {
@@ -31,7 +32,7 @@ func Compared(r *compare.Result, axes []string) string {
 		cells := append([]string{row.Scheduler, row.Workflow}, row.Values...)
 		t.Rows = append(t.Rows, append(cells, row.Metric, value(row.A, row.Unit), value(row.B, row.Unit), difference, remark))
 	}
-	text := t.String()
+	text, _, _ := t.Fit(width)
 	if len(r.OnlyA) > 0 {
 		text += "only in the first: " + strings.Join(r.OnlyA, "; ") + "\n"
 	}

@@ -2,10 +2,9 @@ package views
 
 import (
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/figures"
 	"github.com/flowtwin/flowtwin/results/metrics"
@@ -28,45 +28,63 @@ type Named struct {
 	Figure figures.Figure
 }
 
-// Draw draws the figures that a scenario asks for.
-func Draw(dir string, m *rundir.Manifest, run *analysis.Run, uses []scenarios.FigureUse) ([]Named, error) {
+// Draw draws the figures that the scenario of a run asks for; none of a run
+// that has no results yet. The error says which cannot be drawn.
+func Draw(dir string, m *rundir.Manifest, run *analysis.Run) ([]Named, error) {
+	if len(run.Series) == 0 {
+		return nil, nil
+	}
 	g := gallery{dir: dir, manifest: m, run: run}
 	g.arrange()
 	var drawn []Named
-	for _, use := range uses {
-		name := use.Kind
-		metric := cmp.Or(use.Metric, "latency")
-		if metric != "latency" {
-			name += "-" + metric
-		}
-		found, ok := metrics.Find(metric)
-		if !ok {
-			return drawn, fmt.Errorf("figure %s: there is no metric %q", use.Kind, metric)
-		}
-		switch use.Kind {
-		case "latency", "bars":
-			drawn = append(drawn, Named{name, g.bars(found, use)})
-		case "cdf":
-			drawn = append(drawn, Named{name, g.cdf(use)})
-		case "latency-by-rate":
-			f, err := g.along(found, use)
-			if err != nil {
-				return drawn, err
+	var failed error
+	for _, use := range m.Figures {
+		more, err := g.draw(use)
+		for _, d := range more {
+			name := d.Name
+			for n := 2; slices.ContainsFunc(drawn, func(o Named) bool { return o.Name == d.Name }); n++ {
+				d.Name = fmt.Sprintf("%s-%d", name, n)
 			}
-			drawn = append(drawn, Named{name, f})
-		case "breakdown":
-			drawn = append(drawn, Named{name, g.breakdown()})
-		case "timeline":
-			drawn = append(drawn, Named{name, g.timeline()})
-		case "gantt":
-			charts, err := g.gantts()
-			if err != nil {
-				return drawn, err
-			}
-			drawn = append(drawn, charts...)
+			drawn = append(drawn, d)
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("figure %s: %w", use.Kind, err))
 		}
 	}
-	return drawn, nil
+	return drawn, failed
+}
+
+func (g *gallery) draw(use scenarios.FigureUse) ([]Named, error) {
+	metric := cmp.Or(use.Metric, "latency")
+	name := use.Kind
+	if metric != "latency" {
+		name += "-" + metric
+	}
+	m, ok := metrics.Find(metric)
+	if !ok {
+		return nil, fmt.Errorf("there is no metric %q", metric)
+	}
+	one := func(f figures.Figure) []Named { return []Named{{name, f}} }
+	switch use.Kind {
+	case "latency", "bars":
+		return one(g.bars(m, use)), nil
+	case "cdf":
+		return one(g.cdf(use)), nil
+	case "latency-by-rate":
+		f, err := g.along(m, use)
+		if err != nil {
+			return nil, err
+		}
+		return one(f), nil
+	case "breakdown":
+		return one(g.breakdown()), nil
+	case "timeline":
+		return one(g.timeline()), nil
+	case "gantt":
+		return g.gantts()
+	default:
+		return nil, errors.New("there is no figure of that kind")
+	}
 }
 
 // Save writes figures as SVG, PNG and PDF, and returns the paths of the SVGs.
@@ -136,12 +154,13 @@ func shortName(workflow string) string {
 	return workflow
 }
 
-func (g *gallery) subtitle() string {
+// subtitle says how the numbers came about; intervals, if the figure shows any.
+func (g *gallery) subtitle(intervals bool) string {
 	parts := []string{g.manifest.Backend, "profile " + g.manifest.Profile}
 	if n := g.manifest.Trials; n > 1 {
-		parts = append(parts, fmt.Sprintf("%d trials", n))
+		parts = append(parts, counted(n, "trial"))
 	}
-	if len(g.run.Series) > 0 {
+	if intervals && len(g.run.Series) > 0 {
 		if latency, _ := g.run.Series[0].Of("latency"); latency.Interval.Method != stats.None {
 			parts = append(parts, "95 % intervals over "+string(latency.Interval.Method))
 		}
@@ -156,31 +175,54 @@ func (g *gallery) title(what string) string {
 	return cmp.Or(g.manifest.Title, g.manifest.Scenario) + ": " + what
 }
 
-// estimate is a metric's mean with its interval.
-func estimate(s *analysis.Series, metric string) figures.Estimate {
+// quantity is how a metric is drawn: its label, and what values are divided by.
+type quantity struct {
+	metric string
+	label  string
+	unit   float64
+}
+
+// quantity chooses a unit in which the values of a metric are short to write.
+func (g *gallery) quantity(m metrics.Metric) quantity {
+	q := quantity{m.Name, strings.ReplaceAll(strings.TrimPrefix(m.Name, "phase_"), "_", " "), 1}
+	if m.Of != nil {
+		q.label = "mean " + q.label
+	}
+	unit := m.Unit
+	if unit == "B" {
+		largest := 0.0
+		for _, s := range g.run.Series {
+			if v := s.Mean(m.Name); v > largest { // never true of NaN
+				largest = v
+			}
+		}
+		for _, prefix := range []string{"K", "M", "G"} {
+			if largest/q.unit >= 1000 {
+				q.unit *= 1000
+				unit = prefix + "B"
+			}
+		}
+	}
+	if unit != "" {
+		q.label += " (" + unit + ")"
+	}
+	return q
+}
+
+// of is the mean with its interval.
+func (q quantity) of(s *analysis.Series) figures.Estimate {
 	if s == nil {
 		return figures.Estimate{Value: math.NaN()}
 	}
-	summary, _ := s.Of(metric)
+	summary, _ := s.Of(q.metric)
 	if summary.N == 0 && s.Mean("timed_out") > 0 {
 		return figures.Estimate{Timeout: true}
 	}
-	e := figures.Estimate{Value: summary.Mean}
+	e := figures.Estimate{Value: summary.Mean / q.unit}
 	if summary.Interval.Method != stats.None {
-		e.Lo, e.Hi = summary.Interval.Lo, summary.Interval.Hi
+		e.Lo, e.Hi = summary.Interval.Lo/q.unit, summary.Interval.Hi/q.unit
 	}
 	return e
-}
-
-func quantity(m metrics.Metric) string {
-	name := strings.ReplaceAll(strings.TrimPrefix(m.Name, "phase_"), "_", " ")
-	if m.Of != nil {
-		name = "mean " + name
-	}
-	if m.Unit == "" {
-		return name
-	}
-	return fmt.Sprintf("%s (%s)", name, m.Unit)
 }
 
 func scaleOf(log bool) figures.Scale {
@@ -191,9 +233,14 @@ func scaleOf(log bool) figures.Scale {
 }
 
 func (g *gallery) bars(m metrics.Metric, use scenarios.FigureUse) figures.Figure {
+	q := g.quantity(m)
+	var axes []string
+	for i := range g.run.Axes {
+		axes = append(axes, axisName(g.run.Axes, i))
+	}
 	b := figures.Bars{
-		Title: g.title(strings.ReplaceAll(m.Name, "_", " ")), Subtitle: g.subtitle(), YLabel: quantity(m), YScale: scaleOf(use.Log),
-		XLabel: strings.Join(g.run.Axes, ", "), ValueLabels: len(g.groups)*len(g.schedulers) <= 16,
+		Title: g.title(strings.ReplaceAll(m.Name, "_", " ")), Subtitle: g.subtitle(true), YLabel: q.label, YScale: scaleOf(use.Log),
+		XLabel: strings.Join(axes, ", "), ValueLabels: len(g.groups)*len(g.schedulers) <= 16,
 	}
 	for _, group := range g.groups {
 		b.Groups = append(b.Groups, group.name)
@@ -201,7 +248,7 @@ func (g *gallery) bars(m metrics.Metric, use scenarios.FigureUse) figures.Figure
 	for _, scheduler := range g.schedulers {
 		s := figures.BarSeries{Name: scheduler}
 		for _, group := range g.groups {
-			s.Values = append(s.Values, estimate(group.series[scheduler], m.Name))
+			s.Values = append(s.Values, q.of(group.series[scheduler]))
 		}
 		b.Series = append(b.Series, s)
 	}
@@ -209,7 +256,7 @@ func (g *gallery) bars(m metrics.Metric, use scenarios.FigureUse) figures.Figure
 }
 
 func (g *gallery) cdf(use scenarios.FigureUse) figures.Figure {
-	panels := figures.Panels{Title: g.title("distribution of the latency"), Subtitle: g.subtitle()}
+	panels := figures.Panels{Title: g.title("distribution of the latency"), Subtitle: g.subtitle(false)}
 	for _, group := range g.groups {
 		c := figures.CDF{Title: panels.Title, Subtitle: panels.Subtitle, XLabel: "latency (s)", XScale: scaleOf(use.Log)}
 		for i, scheduler := range g.schedulers {
@@ -234,7 +281,8 @@ func (g *gallery) along(m metrics.Metric, use scenarios.FigureUse) (figures.Figu
 	if err != nil {
 		return figures.Figure{}, err
 	}
-	panels := figures.Panels{Title: g.title(strings.ReplaceAll(m.Name, "_", " ") + " by " + g.run.Axes[axis]), Subtitle: g.subtitle(), SameX: true}
+	q := g.quantity(m)
+	panels := figures.Panels{Title: g.title(strings.ReplaceAll(m.Name, "_", " ") + " by " + axisName(g.run.Axes, axis)), Subtitle: g.subtitle(true), SameX: true}
 	var order []string
 	lines := map[string]*figures.Lines{}
 	for _, group := range g.groups {
@@ -245,7 +293,7 @@ func (g *gallery) along(m metrics.Metric, use scenarios.FigureUse) (figures.Figu
 		key := strings.Join(rest, " ")
 		l, known := lines[key]
 		if !known {
-			l = &figures.Lines{Title: panels.Title, Subtitle: panels.Subtitle, XLabel: label, YLabel: quantity(m), YScale: scaleOf(use.Log)}
+			l = &figures.Lines{Title: panels.Title, Subtitle: panels.Subtitle, XLabel: label, YLabel: q.label, YScale: scaleOf(use.Log)}
 			for i, scheduler := range g.schedulers {
 				l.Series = append(l.Series, figures.LineSeries{Name: scheduler, Style: i + 1})
 			}
@@ -254,7 +302,7 @@ func (g *gallery) along(m metrics.Metric, use scenarios.FigureUse) (figures.Figu
 		}
 		x, _, _ := leadingNumber(group.values[axis])
 		for i, scheduler := range g.schedulers {
-			l.Series[i].Points = append(l.Series[i].Points, figures.Point{X: x, Estimate: estimate(group.series[scheduler], m.Name)})
+			l.Series[i].Points = append(l.Series[i].Points, figures.Point{X: x, Estimate: q.of(group.series[scheduler])})
 		}
 	}
 	if len(order) == 1 {
@@ -280,14 +328,17 @@ func (g *gallery) numericAxis(name string) (int, string, error) {
 			unit = u
 		}
 		if numbers && len(g.groups) > 0 {
-			label := axis
-			if unit != "" {
-				label += " (" + strings.TrimSpace(unit) + ")"
+			label := axisName(g.run.Axes, i)
+			if unit = strings.TrimSpace(unit); unit != "" {
+				if strings.HasPrefix(unit, "/") {
+					unit = "1" + unit
+				}
+				label += " (" + unit + ")"
 			}
 			return i, label, nil
 		}
 	}
-	return 0, "", fmt.Errorf("figure latency-by-rate: the scenario has no axis of numbers to draw along")
+	return 0, "", errors.New("the scenario has no axis of numbers to draw along")
 }
 
 // leadingNumber divides a value such as 30/min into number and unit.
@@ -305,12 +356,13 @@ func leadingNumber(text string) (float64, string, bool) {
 
 func (g *gallery) breakdown() figures.Figure {
 	b := figures.Breakdown{
-		Title: g.title("where the latency goes"), Subtitle: g.subtitle(), YLabel: "mean latency (s)", TotalLabels: true,
+		Title: g.title("where the latency goes"), Subtitle: g.subtitle(false), YLabel: "mean latency (s)", TotalLabels: true,
 	}
 	phases := []record.Phase{record.Queue, record.ColdStart, record.Fetch, record.Compute, record.Put, record.Control}
 	for _, p := range phases {
 		b.Phases = append(b.Phases, phaseName(p))
 	}
+	latency := quantity{metric: "latency", unit: 1}
 	for _, group := range g.groups {
 		bg := figures.BreakdownGroup{Name: group.name}
 		for _, scheduler := range g.schedulers {
@@ -319,7 +371,7 @@ func (g *gallery) breakdown() figures.Figure {
 			if s == nil {
 				continue
 			}
-			bar.Timeout = estimate(s, "latency").Timeout
+			bar.Timeout = latency.of(s).Timeout
 			for _, p := range phases {
 				bar.Parts = append(bar.Parts, s.Mean("phase_"+p.String()))
 			}
@@ -347,7 +399,7 @@ func (g *gallery) timeline() figures.Figure {
 	last := g.groups[len(g.groups)-1].values
 	t := figures.TimeSeries{
 		Title:    g.title("over time"),
-		Subtitle: strings.Join(append([]string{g.subtitle(), "first trial"}, last...), " · "), XLabel: "time (s)",
+		Subtitle: strings.Join(append([]string{g.subtitle(false), "first trial"}, last...), " · "), XLabel: "time (s)",
 		Panels: []figures.TimePanel{{YLabel: "mean latency (s)"}, {YLabel: "under way"}, {YLabel: "ended"}},
 	}
 	several := severalWorkflows(g.run)
@@ -413,89 +465,35 @@ func (g *gallery) gantt(s *analysis.Series) (figures.Gantt, error) {
 		Subtitle: strings.Join(append([]string{g.manifest.Backend, "profile " + g.manifest.Profile, "first trial, median latency"}, s.Values...), " · "),
 		XLabel:   "time since the request was triggered (s)",
 	}
-	rows, err := readTasks(filepath.Join(g.dir, "tasks.csv"), g.manifest, s)
+	rows, err := rundir.ReadTasks(g.dir, g.manifest, s.Point, 0, s.Workflow, s.Median)
+	if errors.Is(err, fs.ErrNotExist) {
+		return chart, errors.New("the run has no tasks.csv: add tasks: true to the scenario")
+	}
 	if err != nil {
 		return chart, err
 	}
 	if len(rows) == 0 {
 		return chart, nil
 	}
-	slices.SortStableFunc(rows, func(a, b taskRow) int { return cmp.Compare(a.queued, b.queued) })
-	start := rows[0].queued
-	for _, r := range rows {
-		at := r.started - start
+	slices.SortStableFunc(rows, func(a, b record.TaskRow) int { return cmp.Compare(a.Queued, b.Queued) })
+	start := rows[0].Queued
+	for i := range rows {
+		r := &rows[i]
 		wait := phaseName(record.Queue)
-		if r.cold {
+		if r.Cold {
 			wait = phaseName(record.ColdStart)
 		}
-		chart.Rows = append(chart.Rows, figures.GanttRow{
-			Name: r.name, Node: r.node, Critical: r.critical,
-			Spans: []figures.GanttSpan{
-				{Phase: wait, From: r.queued - start, To: at},
-				{Phase: phaseName(record.Fetch), From: at, To: at + r.fetch},
-				{Phase: phaseName(record.Compute), From: at + r.fetch, To: at + r.fetch + r.compute},
-				{Phase: phaseName(record.Put), From: at + r.fetch + r.compute, To: at + r.fetch + r.compute + r.put},
-			},
-		})
+		row := figures.GanttRow{Name: strings.TrimSpace(r.Function + " " + r.Instance), Node: r.Node, Critical: r.Critical}
+		from := r.Queued - start
+		span := func(phase string, length engine.Time) {
+			row.Spans = append(row.Spans, figures.GanttSpan{Phase: phase, From: float64(from) / 1e9, To: float64(from+length) / 1e9})
+			from += length
+		}
+		span(wait, r.Started-r.Queued)
+		span(phaseName(record.Fetch), r.Fetch)
+		span(phaseName(record.Compute), r.Compute)
+		span(phaseName(record.Put), r.Put)
+		chart.Rows = append(chart.Rows, row)
 	}
 	return chart, nil
-}
-
-// taskRow is a row of tasks.csv, times in seconds.
-type taskRow struct {
-	name, node                           string
-	cold, critical                       bool
-	queued, started, fetch, compute, put float64
-}
-
-// readTasks returns the tasks of the invocation that stands for a series.
-func readTasks(name string, m *rundir.Manifest, s *analysis.Series) ([]taskRow, error) {
-	file, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("figure gantt: the run has no tasks.csv: add tasks: true to the scenario")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	r := csv.NewReader(file)
-	r.ReuseRecord = true
-	columns := record.TaskColumns(m.Axes)
-	if _, err := r.Read(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	at := func(column string) int { return slices.Index(columns, column) }
-	point, trial, number, workflow := at("point"), at("trial"), at("invocation"), at("workflow")
-	want := [...]string{strconv.Itoa(s.Point), "0", strconv.FormatInt(s.Median, 10), s.Workflow}
-	var rows []taskRow
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if [...]string{row[point], row[trial], row[number], row[workflow]} != want {
-			continue
-		}
-		var failed error
-		seconds := func(column string) float64 {
-			v, err := strconv.ParseFloat(row[at(column)], 64)
-			failed = errors.Join(failed, err)
-			return v
-		}
-		t := taskRow{
-			name: strings.Clone(row[at("function")]), node: strings.Clone(row[at("node")]), cold: row[at("cold")] == "1", critical: row[at("critical")] == "1",
-			queued: seconds("queued"), started: seconds("started"), fetch: seconds("fetch"), compute: seconds("compute"), put: seconds("put"),
-		}
-		if failed != nil {
-			line, _ := r.FieldPos(0)
-			return nil, fmt.Errorf("%s:%d: %w", name, line, failed)
-		}
-		if instance := row[at("instance")]; instance != "" {
-			t.name += " " + instance
-		}
-		rows = append(rows, t)
-	}
 }

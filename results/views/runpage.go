@@ -14,7 +14,7 @@ func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSecti
 	if m.Title != "" {
 		s.Paragraphs = append(s.Paragraphs, m.Title+".")
 	}
-	what := fmt.Sprintf("%s, profile %s, %d points of %d trials, seed %d.", m.Backend, m.Profile, len(m.Points), m.Trials, m.Seed)
+	what := fmt.Sprintf("%s, profile %s, %s × %s, seed %d.", m.Backend, m.Profile, counted(len(m.Points), "point"), counted(m.Trials, "trial"), m.Seed)
 	if m.Status != "complete" {
 		what += fmt.Sprintf(" The run was interrupted: %d of %d trials are here.", m.Done, m.Trials*len(m.Points))
 	}
@@ -44,21 +44,21 @@ func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSecti
 
 // allMetrics is a table of the means of all metrics, a row for each.
 func allMetrics(run *analysis.Run) Table {
-	t := Table{Columns: []Column{{Name: "metric"}, {Name: "unit"}}}
+	t := Table{Columns: []Column{{Name: "metric"}}}
 	for _, s := range run.Series {
 		heading := []string{s.Scheduler}
 		if severalWorkflows(run) {
 			heading = append(heading, shortName(s.Workflow))
 		}
-		t.Columns = append(t.Columns, Column{strings.Join(append(heading, s.Values...), " "), true})
+		t.Columns = append(t.Columns, Column{Name: strings.Join(append(heading, s.Values...), " "), Number: true})
 	}
 	if len(run.Series) == 0 {
 		return t
 	}
 	for i, m := range run.Series[0].Summaries {
-		row := []string{m.Metric.Name, m.Metric.Unit}
+		row := []string{m.Metric.Name}
 		for _, s := range run.Series {
-			row = append(row, fmt.Sprintf("%.4g", s.Summaries[i].Mean))
+			row = append(row, value(finite(s.Summaries[i].Mean), m.Metric.Unit))
 		}
 		t.Rows = append(t.Rows, row)
 	}

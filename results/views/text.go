@@ -11,8 +11,8 @@ import (
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
-// Catalogue shows what there is.
-func Catalogue(c *scenarios.Catalogue) string {
+// Catalogue shows what there is, on a terminal of a width (0: any).
+func Catalogue(c *scenarios.Catalogue, width int) string {
 	var text strings.Builder
 	for i, s := range c.Sections {
 		if i > 0 {
@@ -22,21 +22,23 @@ func Catalogue(c *scenarios.Catalogue) string {
 		for _, item := range s.Items {
 			t.Rows = append(t.Rows, []string{"  " + item.Name, item.About})
 		}
-		text.WriteString(t.String())
+		lines, _, _ := t.Fit(width)
+		text.WriteString(lines)
 	}
 	return text.String()
 }
 
-// Outlook shows what a plan would run.
-func Outlook(o *scenarios.Outlook) string {
+// Outlook shows what a plan would run, on a terminal of a width (0: any).
+func Outlook(o *scenarios.Outlook, width int) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s", o.Name)
 	if o.Title != "" {
 		fmt.Fprintf(&text, ": %s", o.Title)
 	}
-	fmt.Fprintf(&text, "\nprofile %s · %d points × %d trials\n\n", o.Profile, len(o.Points), o.Trials)
+	fmt.Fprintf(&text, "\nprofile %s · %s × %s\n\n", o.Profile, counted(len(o.Points), "point"), counted(o.Trials, "trial"))
 	t := Table{Columns: []Column{
-		{Name: "workflow"}, {"functions", true}, {"edges", true}, {"instances", true}, {"critical path", true}, {"written", true}, {"read", true},
+		{Name: "workflow"}, {Name: "functions", Number: true}, {Name: "edges", Number: true, Spare: true}, {Name: "instances", Number: true},
+		{Name: "critical path", Number: true}, {Name: "written", Number: true, Spare: true}, {Name: "read", Number: true, Spare: true},
 	}}
 	for _, w := range o.Workflows {
 		t.Rows = append(t.Rows, []string{
@@ -44,12 +46,17 @@ func Outlook(o *scenarios.Outlook) string {
 			size(w.BytesWritten), size(w.BytesRead),
 		})
 	}
-	text.WriteString(t.String() + "\n")
+	lines, _, _ := t.Fit(width)
+	text.WriteString(lines + "\n")
 	t = Table{Columns: []Column{{Name: "scheduler"}}}
-	for _, a := range o.Axes {
-		t.Columns = append(t.Columns, Column{a.Name, true})
+	axes := make([]string, len(o.Axes))
+	for i, a := range o.Axes {
+		axes[i] = a.Name
 	}
-	t.Columns = append(t.Columns, Column{"workers", true}, Column{"invocations a trial", true})
+	for i := range axes {
+		t.Columns = append(t.Columns, Column{Name: axisName(axes, i), Number: true})
+	}
+	t.Columns = append(t.Columns, Column{Name: "workers", Number: true}, Column{Name: "invocations a trial", Number: true})
 	const most = 60
 	for i, p := range o.Points {
 		if i == most {
@@ -58,35 +65,60 @@ func Outlook(o *scenarios.Outlook) string {
 		row := append([]string{p.Scheduler}, p.Values...)
 		t.Rows = append(t.Rows, append(row, fmt.Sprint(p.Workers), fmt.Sprintf("%.0f", p.Invocations)))
 	}
-	text.WriteString(t.String())
+	lines, _, _ = t.Fit(width)
+	text.WriteString(lines)
 	if len(o.Points) > most {
 		fmt.Fprintf(&text, "and %d more points\n", len(o.Points)-most)
 	}
 	if math.IsInf(o.Seconds, 1) {
 		return text.String()
 	}
-	fmt.Fprintf(&text, "\nabout %.3g invocations and %.3g function instances in all: about %s here\n", o.Invocations, o.Tasks, about(o.Seconds))
+	fmt.Fprintf(&text, "\nabout %s invocations and %s function instances in all: about %s here\n", roughly(o.Invocations), roughly(o.Tasks), about(o.Seconds))
 	return text.String()
 }
 
-// about rounds a time that is only an estimate.
-func about(seconds float64) string {
-	if seconds < 1 {
-		return "a second"
+// roughly shows a number of which two digits matter.
+func roughly(n float64) string {
+	switch {
+	case n < 1e4:
+		return fmt.Sprintf("%.0f", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.0f thousand", n/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f million", n/1e6)
+	default:
+		return fmt.Sprintf("%.3g billion", n/1e9)
 	}
-	return duration(math.Pow(10, math.Round(math.Log10(seconds)*5)/5))
+}
+
+// about shows a time that is only an estimate.
+func about(seconds float64) string {
+	switch {
+	case seconds < 1.5:
+		return "a second"
+	case seconds < 90:
+		return fmt.Sprintf("%.0f s", seconds)
+	case seconds < 5400:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	default:
+		return fmt.Sprintf("%.1f h", seconds/3600)
+	}
 }
 
 // Report is what --json prints of a run.
 type Report struct {
-	Directory string       `json:"directory"`
-	Scenario  string       `json:"scenario"`
-	Backend   string       `json:"backend"`
-	Profile   string       `json:"profile"`
-	Status    string       `json:"status"`
-	Intervals string       `json:"intervals"`
-	Series    []JSONSeries `json:"series"`
-	Figures   []string     `json:"figures"`
+	Directory string `json:"directory"`
+	Scenario  string `json:"scenario"`
+	Backend   string `json:"backend"`
+	Profile   string `json:"profile"`
+	Status    string `json:"status"`
+	// Done counts the trials that are here, of Trials in all.
+	Done        int          `json:"done"`
+	Trials      int          `json:"trials"`
+	WallSeconds float64      `json:"wall_seconds"`
+	Intervals   string       `json:"intervals"`
+	Series      []JSONSeries `json:"series"`
+	Figures     []string     `json:"figures"`
 }
 
 // JSONSeries is the results of one workflow at one point.
@@ -120,6 +152,7 @@ type JSONMetric struct {
 type JSONVersus struct {
 	Scheduler string   `json:"scheduler"`
 	Pairs     int      `json:"pairs"`
+	Unpaired  int      `json:"unpaired"`
 	Ratio     *float64 `json:"ratio"`
 	RatioLo   *float64 `json:"ratio_lo"`
 	RatioHi   *float64 `json:"ratio_hi"`
@@ -129,6 +162,7 @@ type JSONVersus struct {
 func JSON(dir string, m *rundir.Manifest, run *analysis.Run, figures []string) Report {
 	r := Report{
 		Directory: dir, Scenario: m.Scenario, Backend: m.Backend, Profile: m.Profile, Status: m.Status,
+		Done: m.Done, Trials: m.Trials * len(m.Points), WallSeconds: m.Host.WallSeconds,
 		Intervals: IntervalNote(run), Figures: figures, Series: []JSONSeries{},
 	}
 	for _, s := range run.Series {
@@ -150,7 +184,7 @@ func JSON(dir string, m *rundir.Manifest, run *analysis.Run, figures []string) R
 			}
 		}
 		for _, v := range s.Versus {
-			j.Versus = append(j.Versus, JSONVersus{v.Scheduler, v.Pairs, finite(v.Ratio), finite(v.Interval.Lo), finite(v.Interval.Hi)})
+			j.Versus = append(j.Versus, JSONVersus{v.Scheduler, v.Pairs, v.Unpaired, finite(v.Ratio), finite(v.Interval.Lo), finite(v.Interval.Hi)})
 		}
 		r.Series = append(r.Series, j)
 	}

@@ -78,9 +78,18 @@ type Arrivals struct {
 	source draw.Source
 	stream uint64
 	count  int64
-	at     float64 // ns; kept as a float so that rounding does not add up
-	step   int
-	ends   float64 // of the step
+
+	// Times are floats, in ns, so that rounding does not add up. at and ends
+	// count from the begin of the period, so that short steps do not get lost
+	// late in a long load.
+	begin float64 // of the period, if steps repeat
+	at    float64 // the last arrival, or as far as one was looked for
+	step  int
+	ends  float64 // of the step
+
+	// A period of repeated steps: its length, and the arrivals it has on
+	// average.
+	period, perPeriod float64
 }
 
 // Arrivals returns the arrivals of one trial. stream tells workflows apart.
@@ -88,6 +97,10 @@ func (p *Plan) Arrivals(source draw.Source, stream uint64) *Arrivals {
 	a := &Arrivals{plan: p, source: source, stream: stream}
 	if len(p.Process.Steps) > 0 {
 		a.ends = float64(p.Process.Steps[0].For)
+	}
+	for _, s := range p.Process.Steps {
+		a.period += float64(s.For)
+		a.perPeriod += float64(s.For) * s.Rate / 1e9
 	}
 	return a
 }
@@ -103,10 +116,11 @@ func (a *Arrivals) Next() (at int64, ok bool) {
 		}
 		at = trace[a.count]
 	} else {
-		if !a.advance() {
+		// A gap may be longer than any number of nanoseconds.
+		if !a.advance() || a.begin+a.at >= float64(a.plan.Until) {
 			return 0, false
 		}
-		at = int64(math.Round(a.at))
+		at = int64(math.Round(a.begin + a.at))
 	}
 	if at >= a.plan.Until {
 		return 0, false
@@ -129,26 +143,49 @@ func (a *Arrivals) advance() bool {
 		}
 	}
 	steps := a.plan.Process.Steps
+	if len(steps) == 0 {
+		return false
+	}
+	repeat, until := a.plan.Process.Repeat, float64(a.plan.Until)
 	for {
-		last := a.step == len(steps)-1 && !a.plan.Process.Repeat
-		rate := steps[a.step%len(steps)].Rate / 1e9
-		if rate > 0 {
-			arrival := a.at + need/rate
-			if last || arrival < a.ends {
+		if repeat && a.step == 0 && !a.skipPeriods(&need) {
+			return false
+		}
+		last := a.step == len(steps)-1 && !repeat
+		if rate := steps[a.step].Rate; rate > 0 {
+			arrival := a.at + need*1e9/rate
+			if last || math.Round(arrival) < a.ends { // At the edge the next step has begun.
 				a.at = arrival
 				return true
 			}
-			need -= (a.ends - a.at) * rate
+			need = max(need-(a.ends-a.at)/1e9*rate, 0)
 		} else if last {
 			return false
 		}
-		if a.ends >= float64(a.plan.Until) {
+		if a.begin+a.ends >= until {
 			return false
 		}
 		a.at = a.ends
-		a.step++
-		a.ends += float64(steps[a.step%len(steps)].For)
+		if a.step++; a.step == len(steps) {
+			a.step, a.at, a.ends = 0, 0, 0
+			a.begin += a.period
+		}
+		a.ends += float64(steps[a.step].For)
 	}
+}
+
+// skipPeriods goes past the whole periods that a gap spans, all but the last,
+// and takes off what the gap uses up in them. It is false if the load never
+// has an arrival again.
+func (a *Arrivals) skipPeriods(need *float64) bool {
+	if a.perPeriod <= 0 {
+		return false
+	}
+	if whole := math.Floor(*need/a.perPeriod) - 1; whole > 0 {
+		*need -= whole * a.perPeriod
+		a.begin += whole * a.period
+	}
+	return a.begin+a.at < float64(a.plan.Until)
 }
 
 // Expected is the expected number of arrivals of an open loop that is not a
@@ -156,8 +193,8 @@ func (a *Arrivals) advance() bool {
 func (p *Plan) Expected() float64 {
 	sum, at := 0.0, 0.0
 	end := float64(p.Until)
-	for i := 0; at < end; i++ {
-		steps := p.Process.Steps
+	steps := p.Process.Steps
+	for i := 0; len(steps) > 0 && at < end; i++ {
 		last := i == len(steps)-1 && !p.Process.Repeat
 		step := steps[i%len(steps)]
 		length := float64(step.For)

@@ -198,23 +198,30 @@ func (q quantity) describe() *jsonschema.Schema {
 	list := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "array", Items: q.schema()} }
 	object := func(properties map[string]*jsonschema.Schema, required ...string) *jsonschema.Schema {
 		return &jsonschema.Schema{
-			Type: "object", Properties: properties, Required: required,
+			Type: "object", Properties: properties, Required: required, PropertyOrder: required,
 			AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
 		}
 	}
-	spread := func() *jsonschema.Schema {
-		return object(map[string]*jsonschema.Schema{"mean": q.schema(), "sd": q.schema()}, "mean", "sd")
+	about := func(description string, s *jsonschema.Schema) *jsonschema.Schema {
+		s.Description = description
+		return s
 	}
+	mean := func() *jsonschema.Schema { return about("Mean.", q.schema()) }
+	spread := func() *jsonschema.Schema {
+		return object(map[string]*jsonschema.Schema{"mean": mean(), "sd": about("Standard deviation.", q.schema())}, "mean", "sd")
+	}
+	tail := &jsonschema.Schema{Type: "number", Description: "Tail index, above 1: the smaller, the heavier the tail."}
 	one, two := 1, 2
 	names := object(map[string]*jsonschema.Schema{
-		"uniform":     {Type: "array", Items: q.schema(), MinItems: &two, MaxItems: &two, Description: "Lower and upper end."},
-		"exponential": q.schema(),
-		"normal":      spread(),
-		"lognormal":   spread(),
-		"pareto":      object(map[string]*jsonschema.Schema{"mean": q.schema(), "tail": {Type: "number"}}, "mean", "tail"),
-		"empirical":   list(),
-		"by_item":     list(),
+		"uniform":     {Type: "array", Items: q.schema(), MinItems: &two, MaxItems: &two, Description: "Between a lower and an upper end."},
+		"exponential": about("Of the given mean.", q.schema()),
+		"normal":      about("Cut off at 0.", spread()),
+		"lognormal":   about("Of the given mean and standard deviation (of the values, not of their logarithms).", spread()),
+		"pareto":      about("Heavy-tailed.", object(map[string]*jsonschema.Schema{"mean": mean(), "tail": tail}, "mean", "tail")),
+		"empirical":   about("One of the given values, each as likely.", list()),
+		"by_item":     about("The n-th value for the n-th item of the foreach.", list()),
 	})
+	names.PropertyOrder = []string{"uniform", "exponential", "normal", "lognormal", "pareto", "empirical", "by_item"}
 	names.MinProperties, names.MaxProperties = &one, &one
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{q.schema(), names}}
 }

@@ -298,7 +298,8 @@ func (dec *decoder) mapping(target reflect.Value, v Value) {
 		e := &v.n.entries[i]
 		f, known := info.byName[e.key]
 		if !known {
-			v.doc.add(v.doc.keyPosition(e), v.at.String(), unknownKey(e.key, info.names()))
+			near := Nearest(e.key, info.names())
+			v.doc.add(Error{Position: v.doc.keyPosition(e), Path: v.at.String(), Message: unknownKey(e.key, near, info.names()), key: near})
 			continue
 		}
 		dec.decode(target.FieldByIndex(info.fields[f].index), Value{v.doc, e.value, v.at.child(e.key), v.doc.entryPosition(e)})
@@ -306,14 +307,14 @@ func (dec *decoder) mapping(target reflect.Value, v Value) {
 	for _, f := range info.fields {
 		if f.required {
 			if _, ok := v.doc.find(v.n, f.name); !ok {
-				v.Errorf("the key %q is missing", f.name)
+				v.doc.add(Error{Position: v.pos, Path: v.at.String(), Message: fmt.Sprintf("the key %q is missing", f.name), key: f.name})
 			}
 		}
 	}
 }
 
-func unknownKey(key string, known []string) string {
-	if near := Nearest(key, known); near != "" {
+func unknownKey(key, near string, known []string) string {
+	if near != "" {
 		return fmt.Sprintf("unknown key %q: did you mean %q?", key, near)
 	}
 	if len(known) == 0 {

@@ -13,6 +13,7 @@
 //	if err != nil { ... }                     // not YAML
 //	var s Scenario
 //	doc.Decode(&s)                            // collects errors
+//	doc.Decoded()                             // no more of what cannot be read
 //	if s.Trials > 1000 {
 //		doc.Errorf("trials", "%d trials take days", s.Trials)
 //	}

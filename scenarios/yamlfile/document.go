@@ -1,6 +1,8 @@
 package yamlfile
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,10 +11,11 @@ import (
 
 // Document is a YAML file that has been parsed, with the errors found in it.
 type Document struct {
-	file string
-	root *node
-	errs Errors
-	more int // errors that were not kept
+	file     string
+	root     *node
+	errs     Errors
+	more     int      // errors that were not kept
+	doubtful []string // paths of what could not be read: see Decoded
 
 	index map[*node]map[string]int // of large mappings, made when needed
 }
@@ -20,26 +23,79 @@ type Document struct {
 // Errorf adds an error at the value that a path leads to; if there is no such
 // value, at the nearest one on the way.
 func (d *Document) Errorf(path, format string, args ...any) {
-	d.add(d.Position(path), path, fmt.Sprintf(format, args...))
+	d.add(Error{Position: d.Position(path), Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-func (d *Document) add(pos Position, path, message string) {
-	if len(d.errs) == maxErrors {
-		d.more++
-		return
+// Decoded says that all has been decoded, and what follows are checks of what
+// the values mean. Values that could not be read are not reported again: a
+// check that fails there only shows the consequences.
+func (d *Document) Decoded() {
+	for i := range d.errs {
+		if path := d.errs[i].doubtful(); path != "" {
+			d.doubtful = append(d.doubtful, path)
+		}
 	}
-	d.errs = append(d.errs, Error{pos, path, message})
 }
 
-// Err returns all errors found so far, of type Errors and in the order of the
-// file, or nil.
+// Include adds errors that were found elsewhere: each as it is if err is of
+// type Errors, such as those of a file that this one names, else one at the
+// path. It does nothing if err is nil.
+func (d *Document) Include(path string, err error) {
+	var errs Errors
+	switch {
+	case err == nil:
+	case errors.As(err, &errs):
+		for _, e := range errs {
+			d.keep(e)
+		}
+	default:
+		d.Errorf(path, "%v", err)
+	}
+}
+
+func (d *Document) add(e Error) {
+	for _, path := range d.doubtful {
+		if overlap(path, e.Path) {
+			return
+		}
+	}
+	d.keep(e)
+}
+
+// keep keeps an error, once.
+func (d *Document) keep(e Error) {
+	switch {
+	case e.more > 0:
+		d.more = max(d.more, e.more)
+	case slices.Contains(d.errs, e):
+	case len(d.errs) == maxErrors:
+		d.more++
+	default:
+		d.errs = append(d.errs, e)
+	}
+}
+
+// Err returns all errors found so far, of type Errors, or nil: those of values
+// that were set, those of the file in its order, then those of other files.
 func (d *Document) Err() error {
 	if len(d.errs) == 0 {
 		return nil
 	}
-	errs := d.errs.sorted()
+	elsewhere := func(e *Error) int {
+		if e.Line > 0 && e.File != d.file {
+			return 1
+		}
+		return 0
+	}
+	errs := slices.Clone(d.errs)
+	slices.SortStableFunc(errs, func(a, b Error) int {
+		if other := elsewhere(&a); other+elsewhere(&b) > 0 {
+			return cmp.Compare(other, elsewhere(&b))
+		}
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	if d.more > 0 {
-		errs = append(errs, Error{Position{File: d.file}, "", fmt.Sprintf("and %d more errors", d.more)})
+		errs = append(errs, Error{Position: Position{File: d.file}, Message: fmt.Sprintf("and %d more errors", d.more), more: d.more})
 	}
 	return errs
 }
@@ -52,26 +108,27 @@ func (d *Document) Clone() *Document { return &Document{file: d.file, root: d.ro
 func (d *Document) Root() Value { return Value{d, d.root, nil, d.position(d.root)} }
 
 func (d *Document) position(n *node) Position {
-	if n.set != nil {
-		return Position{File: *n.set}
+	return Position{d.fileOf(n), int(n.line), int(n.column)}
+}
+
+func (d *Document) fileOf(n *node) string {
+	if n.from != nil {
+		return *n.from
 	}
-	return Position{d.file, int(n.line), int(n.column)}
+	return d.file
 }
 
 // entryPosition is where errors about an entry are reported: at the value if
 // it starts on the line of the key, else at the key.
 func (d *Document) entryPosition(e *entry) Position {
-	if e.value.set != nil || e.value.line == e.line && e.value.kind != Null {
+	if e.value.line == e.line && e.value.kind != Null {
 		return d.position(e.value)
 	}
 	return d.keyPosition(e)
 }
 
 func (d *Document) keyPosition(e *entry) Position {
-	if e.value.set != nil {
-		return d.position(e.value)
-	}
-	return Position{d.file, int(e.line), int(e.column)}
+	return Position{d.fileOf(e.value), int(e.line), int(e.column)}
 }
 
 // find returns the index of the first entry with a key in a mapping.
@@ -232,7 +289,7 @@ func (d *Document) Set(path, text string) error {
 	if err != nil {
 		return err
 	}
-	return d.replace(steps, markSet(value.root, &origin))
+	return d.replace(steps, mark(value.root, &origin, false))
 }
 
 // SetValue is Set with a value from this document, such as one of those that
@@ -245,8 +302,7 @@ func (d *Document) SetValue(path string, v Value) error {
 	}
 	n := v.n
 	if v.doc.file != d.file {
-		origin := v.pos.String()
-		n = markSet(n, &origin)
+		n = mark(n, &v.doc.file, true)
 	}
 	return d.replace(steps, n)
 }
@@ -259,18 +315,27 @@ func (d *Document) replace(steps []step, value *node) error {
 	return err
 }
 
-// markSet returns a copy of the tree whose nodes say how they were set.
-func markSet(n *node, origin *string) *node {
+// mark returns a copy of the tree whose nodes say what they are from: a file,
+// where they keep their places, or a setting, which has none.
+func mark(n *node, from *string, places bool) *node {
 	marked := *n
-	marked.set = origin
+	if marked.from == nil {
+		marked.from = from
+	}
+	if !places {
+		marked.line, marked.column = 0, 0
+	}
 	marked.items = make([]*node, len(n.items))
 	for i := range n.items {
-		marked.items[i] = markSet(n.items[i], origin)
+		marked.items[i] = mark(n.items[i], from, places)
 	}
 	marked.entries = make([]entry, len(n.entries))
-	for i := range n.entries {
-		marked.entries[i] = n.entries[i]
-		marked.entries[i].value = markSet(n.entries[i].value, origin)
+	for i, e := range n.entries {
+		e.value = mark(e.value, from, places)
+		if !places {
+			e.line, e.column = 0, 0
+		}
+		marked.entries[i] = e
 	}
 	return &marked
 }
@@ -316,7 +381,7 @@ func (d *Document) set(n *node, steps []step, at *path, value *node) (*node, err
 		}
 		return &result, nil
 	}
-	empty := &node{kind: Null, set: value.set, line: value.line, column: value.column}
+	empty := &node{kind: Null, from: value.from, line: value.line, column: value.column}
 	child, err := d.set(empty, steps[1:], at.child(steps[0].key), value)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,7 @@
 package yamlfile
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -30,6 +28,9 @@ type Error struct {
 	// functions.count.inputs[2]; it is empty for the file as a whole.
 	Path    string
 	Message string
+
+	key  string // that is missing or was mistyped, if the error is about one
+	more int    // if it stands for errors that were not kept, how many
 }
 
 // Error returns "file:line:column: path: message".
@@ -52,12 +53,20 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted returns the errors in the order of their positions: first those of
-// values that were set, then those of the file.
-func (e Errors) sorted() Errors {
-	e = slices.Clone(e)
-	slices.SortStableFunc(e, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	return e
+// doubtful is the path of the value that the error casts doubt on: what is
+// said of it later may be a mere consequence.
+func (e *Error) doubtful() string {
+	if e.Path == "" {
+		return e.key
+	}
+	return e.Path
+}
+
+// overlap reports whether one path leads to the other, or both to the same.
+func overlap(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	rest, within := strings.CutPrefix(b, a)
+	return within && (a == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }

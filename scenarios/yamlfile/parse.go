@@ -17,6 +17,15 @@ import (
 // Read parses a file. The error is a single line if the file cannot be read
 // or is no text, else it is of type Errors and names all syntax errors.
 func Read(name string) (*Document, error) {
+	data, err := ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name, data)
+}
+
+// ReadFile returns what is in a file, if that is of a size that Parse takes.
+func ReadFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -25,13 +34,20 @@ func Read(name string) (*Document, error) {
 	if info, err := f.Stat(); err != nil {
 		return nil, err
 	} else if info.IsDir() {
-		return nil, fmt.Errorf("%s: it is a directory: name a YAML file in it", name)
+		return nil, fmt.Errorf("%s: it is a directory: name a file in it", name)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = checkSize(name, data)
 	}
-	return Parse(name, data)
+	return data, err
+}
+
+func checkSize(file string, data []byte) error {
+	if len(data) > maxFile {
+		return fmt.Errorf("%s: it is larger than %d MiB: this is no file that flowtwin reads", file, maxFile>>20)
+	}
+	return nil
 }
 
 // Parse is Read for a file that is in memory; file is its name in errors.
@@ -58,8 +74,8 @@ func parseText(file, text string, pieceSize int) (*Document, error) {
 // checkText makes sure that data is text, and returns it without byte order
 // mark and carriage returns.
 func checkText(file string, data []byte) (string, error) {
-	if len(data) > maxFile {
-		return "", fmt.Errorf("%s: it is larger than %d MiB: this is no file that flowtwin reads", file, maxFile>>20)
+	if err := checkSize(file, data); err != nil {
+		return "", err
 	}
 	if !utf8.Valid(data) {
 		return "", fmt.Errorf("%s: it is not a text file in UTF-8", file)
@@ -99,7 +115,7 @@ type tree struct {
 }
 
 func (p *fileParser) errorf(line, column int, format string, args ...any) {
-	p.doc.add(Position{p.doc.file, line, column}, "", fmt.Sprintf(format, args...))
+	p.doc.add(Error{Position: Position{p.doc.file, line, column}, Message: fmt.Sprintf(format, args...)})
 }
 
 // piece parses a part of the file that starts at the given line. It returns a

@@ -30,7 +30,7 @@ type node struct {
 	kind         Kind
 	quoted       bool
 	line, column int32
-	set          *string // how it was set, if it is not from the file
+	from         *string // the file it is from, or how it was set, if it is not from the document's file
 	text         string
 	items        []*node
 	entries      []entry
@@ -151,7 +151,7 @@ func (v Value) Get(key string) (Value, bool) {
 
 // Errorf adds an error at the value to those of the document.
 func (v Value) Errorf(format string, args ...any) {
-	v.doc.add(v.pos, v.at.String(), fmt.Sprintf(format, args...))
+	v.doc.add(Error{Position: v.pos, Path: v.at.String(), Message: fmt.Sprintf(format, args...)})
 }
 
 // show describes the value in an error message.

@@ -248,7 +248,7 @@ func TestABillionLaughsEndSoon(t *testing.T) {
 
 func TestWhatIsNoYAMLFileIsOneClearError(t *testing.T) {
 	dir := t.TempDir()
-	binary := make([]byte, 100<<20)
+	binary := make([]byte, 20<<20)
 	for i := range binary {
 		binary[i] = byte(i * 7)
 	}
@@ -256,7 +256,7 @@ func TestWhatIsNoYAMLFileIsOneClearError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		dir:                           "it is a directory: name a YAML file in it",
+		dir:                           "it is a directory: name a file in it",
 		filepath.Join(dir, "missing"): "no such file",
 		filepath.Join(dir, "binary"):  "it is not a text file in UTF-8",
 	} {
@@ -419,6 +419,69 @@ func TestErrorsInAValueFromElsewhereNameItsPlace(t *testing.T) {
 		if got := fmt.Sprint(cell.Err()); got != want {
 			t.Errorf("value %d: got %s, want %s", i, got, want)
 		}
+	}
+}
+
+func TestErrorsInAValueOfAnotherFileNameItsPlaceThere(t *testing.T) {
+	other, err := yamlfile.Parse("other", []byte("\nload: {rate: 30,\n  duraton: 5s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := yamlfile.Parse("f", []byte("name: x\ntrials: x\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _ := other.Root().Get("load")
+	if err := doc.SetValue("load", value); err != nil {
+		t.Fatal(err)
+	}
+	doc.Decode(new(scenario))
+	want := `f:2:9: trials: "x" is not a whole number
+other:2:14: load.rate: "30": it has no unit: a rate looks like 10/s, 60/min or 2/h
+other:3:3: load: unknown key "duraton": did you mean "duration"?`
+	if got := fmt.Sprint(doc.Err()); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestWhatCouldNotBeReadIsNotReportedAgain(t *testing.T) {
+	doc, err := yamlfile.Parse("f", []byte("nmae: x\nload: {rate: 30}\nsteps: {a: 5}\ntrials: 3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Decode(new(scenario))
+	doc.Decoded()
+	doc.Errorf("load.rate", "it must be above 0")    // the value that was not read
+	doc.Errorf("load", "it needs a rate")            // what it is part of
+	doc.Errorf("steps.a.cost", "it costs nothing")   // what it should contain
+	doc.Errorf("name", "there is no name")           // the key that was mistyped
+	doc.Errorf("load.rates", "this is another path") // only begins alike
+	doc.Errorf("trials", "three are too few")
+	want := `f:1:1: unknown key "nmae": did you mean "name"?
+f:1:1: the key "name" is missing
+f:2:7: load.rates: this is another path
+f:2:14: load.rate: "30": it has no unit: a rate looks like 10/s, 60/min or 2/h
+f:3:12: steps.a: a mapping (key: value) is expected, not "5"
+f:4:9: trials: three are too few`
+	if got := fmt.Sprint(doc.Err()); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestErrorsOfOtherFilesAreIncludedOnceAndLast(t *testing.T) {
+	doc, err := yamlfile.Parse("f", []byte("name: x\ntrials: 3\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := yamlfile.Errors{{Position: yamlfile.Position{File: "other", Line: 9, Column: 1}, Message: "a"}, {Position: yamlfile.Position{File: "other", Line: 10, Column: 1}, Message: "b"}}
+	for range 2 {
+		doc.Include("trials", nil)
+		doc.Include("trials", fmt.Errorf("wrapped: %w", other))
+		doc.Include("trials", os.ErrNotExist)
+	}
+	want := "f:2:9: trials: file does not exist\nother:9:1: a\nother:10:1: b"
+	if got := fmt.Sprint(doc.Err()); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
