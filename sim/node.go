@@ -300,7 +300,7 @@ func (w *world) subject(s *engine.Subject, try uint16) draw.Subject {
 
 // nanoseconds rounds a drawn time.
 func nanoseconds(t float64) engine.Time {
-	return engine.Time(math.Round(max(0, min(t, math.MaxInt64/4))))
+	return engine.Time(max(0, min(t, math.MaxInt64/4)) + 0.5)
 }
 
 // function returns the function that something is about.

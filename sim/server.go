@@ -10,7 +10,6 @@ type server struct {
 	sharing
 	capacity float64 // demand that can be met
 	limit    float64 // speed of a job that is not slowed down
-	fastest  float64 // speed of a job that is alone
 	demand   float64
 	stale    bool // speed is not that of the demand yet
 	// coming are flows that begin a little later, in the order of their times.
@@ -25,17 +24,16 @@ type server struct {
 // moment before the first byte. It needs no event of its own, because until
 // it can have ended it only slows others down.
 type coming struct {
-	at       engine.Time
-	earliest engine.Time // it cannot have ended before
-	work     float64
-	job      job
+	at   engine.Time
+	work float64
+	job  job
 }
 
 // newServer returns a server. For a link, capacity is in bytes per ns, every
 // demand is 1 and limit is the most that one flow can get; for a processor
 // capacity is in cores, demands are in cores, and limit is 1.
 func newServer(capacity, limit float64) *server {
-	return &server{capacity: capacity, limit: limit, fastest: min(limit, capacity), armed: never}
+	return &server{capacity: capacity, limit: limit, armed: never}
 }
 
 // advance brings the server up to now: flows that were coming have begun, and
@@ -88,21 +86,9 @@ func (s *server) start(now engine.Time, j *job, work, demand float64) {
 }
 
 // startAfter adds a flow that begins when a delay is over. The delay is the
-// same for all flows of a server. It returns the time for which an event must
-// be scheduled, or false if one that is scheduled already will do.
-func (s *server) startAfter(now, delay engine.Time, j *job, work float64) (engine.Time, bool) {
-	at := now + delay
-	earliest := s.earliest(at, work)
-	s.coming.push(coming{at, earliest, work, *j})
-	return s.arm(earliest)
-}
-
-// earliest returns a time before which a flow cannot have ended.
-func (s *server) earliest(begins engine.Time, work float64) engine.Time {
-	if s.fastest <= 0 {
-		return begins
-	}
-	return later(begins, work/s.fastest)
+// same for all flows of a server.
+func (s *server) startAfter(now, delay engine.Time, j *job, work float64) {
+	s.coming.push(coming{now + delay, work, *j})
 }
 
 // leave takes the demand of a job that is no more off the server, which has
@@ -124,12 +110,8 @@ func (s *server) cancel(now engine.Time, task uint32, demand float64) {
 // resize changes the capacity, at time now.
 func (s *server) resize(now engine.Time, capacity float64) {
 	s.advance(now)
-	s.capacity, s.fastest = capacity, min(s.limit, capacity)
+	s.capacity = capacity
 	s.stale = true
-	for i := range s.coming.len() {
-		c := s.coming.at(i)
-		c.earliest = s.earliest(c.at, c.work)
-	}
 }
 
 // rearm returns the time for which an event must be scheduled, or false if
@@ -138,31 +120,34 @@ func (s *server) resize(now engine.Time, capacity float64) {
 func (s *server) rearm() (engine.Time, bool) {
 	s.reckon()
 	next := s.next()
-	if n := s.coming.len(); n > 0 {
-		next = min(next, s.firstComing(n))
+	if s.coming.len() > 0 {
+		next = min(next, s.firstComing())
 	}
-	return s.arm(next)
-}
-
-// arm returns the time for which an event must be scheduled so that there is
-// one at a time, or false if there is.
-func (s *server) arm(at engine.Time) (engine.Time, bool) {
-	if at < s.armed {
-		s.armed = at
-		return at, true
+	if next < s.armed {
+		s.armed = next
+		return next, true
 	}
 	return 0, false
 }
 
 // firstComing returns a time before which none of the flows that are coming
-// can have ended.
-func (s *server) firstComing(n int) engine.Time {
-	if n > 8 { // Too many to look at; none ends before it begins.
-		return s.coming.peek().at
-	}
+// can have ended. Those that begin together slow each other down, from the
+// first moment until one of them ends.
+func (s *server) firstComing() engine.Time {
+	const most = 32 // that are looked at; of the others none ends before it begins
 	first := never
-	for i := range n {
-		first = min(first, s.coming.at(i).earliest)
+	n := s.coming.len()
+	for i := 0; i < n; {
+		c := s.coming.at(i)
+		if i >= most {
+			return min(first, c.at)
+		}
+		least, together := c.work, 1
+		for i += 1; i < n && s.coming.at(i).at == c.at; i++ {
+			least = min(least, s.coming.at(i).work)
+			together++
+		}
+		first = min(first, later(c.at, least/min(s.limit, s.capacity/float64(together))))
 	}
 	return first
 }

@@ -235,8 +235,8 @@ func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 // has a level more than the function's.
 func (w *world) size(i engine.Invocation, f workflow.FunctionID, output int32, path *workflow.Path) int64 {
 	d := &w.workflowOf(i).Functions[f].Outputs[output].Size
-	if d.Shape == workflow.ShapeByItem { // Common, and worth a short cut.
-		return int64(d.Values[int(path.Last().Index)%len(d.Values)])
+	if at := int(path.Last().Index); d.Shape == workflow.ShapeByItem && at < len(d.Values) {
+		return int64(d.Values[at]) // Common, and worth a short cut.
 	}
 	return int64(w.output(d, draw.Size, i, f, output, path))
 }
@@ -362,7 +362,9 @@ func (w *world) stretch(at uint32) {
 	f := t.function
 	until := t.work
 	if t.output < len(f.Outputs) {
-		until = nanoseconds(float64(t.work) * f.Outputs[w.posting(t)].PostedAt)
+		if at := f.Outputs[w.posting(t)].PostedAt; at < 1 {
+			until = nanoseconds(float64(t.work) * at)
+		}
 	}
 	work := until - t.done
 	t.done = until
@@ -624,9 +626,8 @@ func (w *world) transfer(at uint32, kind jobKind, bytes int64, delay engine.Time
 	c := &w.network.classes[class]
 	switch single := c.single; {
 	case single != nil && delay > 0:
-		if at, ok := single.startAfter(w.now, delay, j, float64(bytes)); ok {
-			w.queue.push(event{at: at, kind: evShared, a: single.index})
-		}
+		single.startAfter(w.now, delay, j, float64(bytes))
+		w.touch(single)
 	case single != nil:
 		single.start(w.now, j, float64(bytes), 1)
 		w.touch(single)
