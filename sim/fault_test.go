@@ -1,12 +1,14 @@
 package sim_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/sim"
 )
 
 // accounted checks that every invocation ended exactly once, and returns how.
@@ -127,5 +129,19 @@ func TestRandomFaultsLoseNothing(t *testing.T) {
 				t.Errorf("seed %d, %s: nothing completed: %v\n%s", seed, p.Points[point].Scheduler, outcomes, strings.Join(faults, "\n"))
 			}
 		}
+	}
+}
+
+func TestALoadThatWouldNeverEndIsAnError(t *testing.T) {
+	p := plan(t, `
+name: forever
+workflows: [nothing.yaml]
+load: {clients: 1, duration: 1s}
+schedulers: [mastersp]
+overrides: {network: {message: 0s}, container: {cold_start: 0s}}
+`)
+	err := (sim.World{}).Run(context.Background(), p.Trial(0, 0), &records{})
+	if err == nil || !strings.Contains(err.Error(), "takes no time at all") {
+		t.Errorf("error %v", err)
 	}
 }

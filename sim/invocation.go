@@ -192,7 +192,9 @@ func (w *world) report() {
 		}
 		i.alive = false
 		w.open--
-		w.clientContinues(int(f.id.Workflow), i.record.Client)
+		if i.record.Client >= 0 {
+			w.clientContinues(&i.record)
+		}
 	}
 	w.finished = w.finished[:0]
 }

@@ -2,12 +2,14 @@ package sim
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
 	"github.com/flowtwin/flowtwin/engine/slab"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/load"
 )
@@ -73,7 +75,7 @@ func (w *world) begin(index int) {
 	}
 	for c := range l.plan.Clients {
 		start := l.plan.First + l.plan.Stagger*int64(c)
-		l.clients = append(l.clients, client{until: start + l.plan.Until})
+		l.clients = append(l.clients, client{until: start + min(l.plan.Until, never-start)})
 		w.sending++
 		w.queue.push(event{at: start, kind: evClient, a: uint32(index), b: uint64(c)})
 	}
@@ -111,10 +113,13 @@ func (w *world) clientSends(index, c int) {
 }
 
 // clientContinues lets a client whose invocation has ended send the next.
-func (w *world) clientContinues(index, c int) {
-	if c >= 0 {
-		w.after(0, event{kind: evClient, a: uint32(index), b: uint64(c)})
+func (w *world) clientContinues(r *record.Invocation) {
+	if r.Ended == r.Intended && w.loads[r.Workflow].plan.Limit == 0 {
+		w.failed = fmt.Errorf("an invocation of %s takes no time at all, so its clients would never come to the end of their load: "+
+			"give the load a limit", w.system.Workflows[r.Workflow].Name)
+		return
 	}
+	w.after(0, event{kind: evClient, a: uint32(r.Workflow), b: uint64(r.Client)})
 }
 
 // ask asks the gateway for an invocation.

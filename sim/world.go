@@ -22,7 +22,7 @@ type World struct {
 
 // Run simulates a trial and hands its records to r. It ends early, with the
 // error of ctx, when ctx is cancelled; what has been recorded by then is
-// right.
+// right. It fails if the load would never end.
 func (o World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
 	w, err := newWorld(t, r, o.Mesh)
 	if err != nil {
@@ -64,6 +64,7 @@ type world struct {
 	open        int // invocations sent and not finished
 	sending     int // clients and arrival processes that are not done
 	faults      []activeFault
+	failed      error // the trial cannot go on
 }
 
 // costs are the profile's constants in the units of the simulation.
@@ -149,7 +150,7 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 
 // run handles events until all invocations have ended and no more will come.
 func (w *world) run(ctx context.Context) error {
-	for handled := 0; w.open > 0 || w.sending > 0; handled++ {
+	for handled := 0; (w.open > 0 || w.sending > 0) && w.failed == nil; handled++ {
 		if handled&(1<<14-1) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -162,6 +163,9 @@ func (w *world) run(ctx context.Context) error {
 		if len(w.touched)+len(w.touchedDomains) > 0 {
 			w.settle()
 		}
+	}
+	if w.failed != nil {
+		return w.failed
 	}
 	w.abandon()
 	return ctx.Err()
