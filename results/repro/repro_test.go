@@ -295,6 +295,15 @@ genome    faasflow  50MB/s  4  latency_max  s                     8       24    
 	}
 }
 
+func TestTableLeavesOutColumnsThatNoRowNeeds(t *testing.T) {
+	row := rows()[0].Rows[4]
+	row.Series = ""
+	want := "workflow  system    metric       unit  ours\ngenome    faasflow  latency_max  s        4\n"
+	if got := repro.Table([]repro.Row{row}).String(); got != want {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestSummaryCountsWhatIsClose(t *testing.T) {
 	// Off by 1.05 and by 3: the typical factor is the root of 3.15. Of the two
 	// published timeouts one was not run by the authors, and does not count.
