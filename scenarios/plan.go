@@ -115,6 +115,9 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 	}
 	doc.Decoded()
 	checkWhole(doc, base)
+	if err := checkSettings(o.Settings, base.Axes); err != nil {
+		return nil, err
+	}
 	l := newLoader(dir, o.Schedulers)
 	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, digests: map[string][sha256.Size]byte{}}
 	axes := slices.DeleteFunc(slices.Clone(base.Axes), func(a AxisUse) bool { return len(a.Values) == 0 }) // Which is an error.
@@ -150,6 +153,24 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 		plan.digests[name] = f.digest
 	}
 	return plan, nil
+}
+
+// checkSettings refuses a setting that an axis would undo at every point.
+func checkSettings(settings []string, axes []AxisUse) error {
+	for _, setting := range settings {
+		path, value, _ := strings.Cut(setting, "=")
+		for _, axis := range axes {
+			for _, v := range axis.Values {
+				for _, set := range v.Sets {
+					if path == set.Path || strings.HasPrefix(path, set.Path+".") {
+						return fmt.Errorf("--set %s: the scenario varies %s, which would undo it: change the axis instead, with --set 'axes.%q=[%s]'",
+							setting, set.Path, set.Path, value)
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // decode reads a document, with defaults for what it leaves out.

@@ -167,6 +167,19 @@ func TestSettingsReplaceValuesOfTheFile(t *testing.T) {
 	}
 }
 
+func TestASettingThatAnAxisWouldUndoIsRefused(t *testing.T) {
+	text := with("axes: {load.limit: [3, 4], limits: {tight: {timeout: 1s}}}")
+	for setting, want := range map[string]string{
+		"load.limit=5": `--set load.limit=5: the scenario varies load.limit, which would undo it: change the axis instead, with --set 'axes."load.limit"=[5]'`,
+		"timeout=2s":   `--set timeout=2s: the scenario varies timeout, which would undo it: change the axis instead, with --set 'axes."timeout"=[2s]'`,
+	} {
+		if _, err := parse(text, setting); err == nil || err.Error() != want {
+			t.Errorf("got:  %v\nwant: %s", err, want)
+		}
+	}
+	must(t, text, "cluster.workers=2", `axes."load.limit"=[5]`)
+}
+
 func TestMistakesInSettings(t *testing.T) {
 	for setting, want := range map[string]string{
 		"load.limit":                  "--set load.limit: write path=value, such as load.rate=60/min",
