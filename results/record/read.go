@@ -80,7 +80,10 @@ func (r *TaskReader) Next(k *Key, t *TaskRow) error {
 	t.Cold, t.Critical = c.yes(), c.yes()
 	t.Outcome = c.outcome(engine.Completed, engine.Failed, engine.TimedOut, engine.DataLost)
 	t.Queued, t.Started, t.Ended = c.seconds(), c.seconds(), c.seconds()
-	t.Fetch, t.Compute, t.Put = c.seconds(), c.seconds(), c.seconds()
+	t.Fetch, t.Compute, t.Put, t.Retry = c.seconds(), c.seconds(), c.seconds(), c.seconds()
+	t.Conflicts = c.small()
+	t.Before = ControlTime{c.seconds(), c.seconds()}
+	t.After = ControlTime{c.seconds(), c.seconds()}
 	return r.check(&c)
 }
 
