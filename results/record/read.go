@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
 // Reader reads invocations.csv.
@@ -58,6 +59,14 @@ type TaskReader struct{ rows }
 type TaskRow struct {
 	Task
 	Function, Instance, Node string
+}
+
+// Row returns the task as it is read from the table, with the names of its
+// function and node.
+func (t *Task) Row(function, node string) TaskRow {
+	row := TaskRow{Task: *t, Function: function, Instance: t.Instance(), Node: node}
+	row.Task.Workflow, row.Task.Function, row.Task.Path, row.Task.Node = 0, 0, workflow.Path{}, 0
+	return row
 }
 
 // NewTaskReader reads the header of tasks.csv and returns the names of the
