@@ -128,23 +128,38 @@ func (e *Explanation) follow(tasks []record.TaskRow, place []int) error {
 	return e.account()
 }
 
-// account adds up the critical path, and checks that it leaves nothing out.
+// account adds up the critical path, and checks that nothing is left out.
 func (e *Explanation) account() error {
 	at := e.Invocation.Intended
 	for _, step := range e.Path {
-		for _, s := range step.Spans {
-			if s.From != at || s.To < s.From {
-				return fmt.Errorf("its records do not fit together: after %d ns comes %s from %d ns to %d ns", at, s.Phase, s.From, s.To)
-			}
-			e.Totals[s.Phase] += s.Length()
-			at = s.To
+		if err := gapless(step.Spans, at, step.To); err != nil {
+			return err
 		}
-		if at != step.To {
-			return fmt.Errorf("its records do not fit together: a step of the critical path ends after %d ns, what it did after %d ns", step.To, at)
+		for _, s := range step.Spans {
+			e.Totals[s.Phase] += s.Length()
+		}
+		at = step.To
+	}
+	for n := range e.Tasks {
+		if t := &e.Tasks[n]; !t.Critical {
+			if err := gapless(t.Spans, t.Queued, t.Ended); err != nil {
+				return err
+			}
 		}
 	}
-	if at != e.Invocation.Ended {
-		return fmt.Errorf("its records do not fit together: the critical path ends after %d ns, the invocation after %d ns", at, e.Invocation.Ended)
+	return nil
+}
+
+// gapless reports spans that do not fill a stretch of time.
+func gapless(spans []Span, from, to engine.Time) error {
+	for _, s := range spans {
+		if s.From != from || s.To < s.From {
+			return fmt.Errorf("its records do not fit together: after %d ns comes %s from %d ns to %d ns", from, s.Phase, s.From, s.To)
+		}
+		from = s.To
+	}
+	if from != to {
+		return fmt.Errorf("its records do not fit together: a step ends after %d ns, what it did after %d ns", to, from)
 	}
 	return nil
 }

@@ -128,7 +128,9 @@ func TestRecordsThatDoNotBelongTogetherAreAnError(t *testing.T) {
 		{"a trigger before what triggers", func(_ *record.Invocation, tasks []record.TaskRow) { tasks[3].Queued = 290 },
 			"invocation 7: its records do not fit together: after 300 ns comes engine from 300 ns to 275 ns"},
 		{"phases that are too long", func(_ *record.Invocation, tasks []record.TaskRow) { tasks[0].Put = 21 },
-			"invocation 7: its records do not fit together: a step of the critical path ends after 300 ns, what it did after 301 ns"},
+			"invocation 7: its records do not fit together: a step ends after 300 ns, what it did after 301 ns"},
+		{"phases that are too short, beside the path", func(_ *record.Invocation, tasks []record.TaskRow) { tasks[1].Compute = 39 },
+			"invocation 7: its records do not fit together: a step ends after 350 ns, what it did after 349 ns"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			i, tasks := twoSteps()
