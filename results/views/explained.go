@@ -167,10 +167,10 @@ func parts(s explain.Step) string {
 // rest sums up what was not on the critical path, by function.
 func (e Explained) rest(out *strings.Builder, width int) {
 	type sum struct {
-		function       string
-		runs           int
-		from, to, work engine.Time
-		longest        engine.Time
+		function string
+		runs     int
+		from, to engine.Time
+		longest  engine.Time
 	}
 	var sums []sum
 	runs := 0
