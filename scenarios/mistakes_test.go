@@ -86,7 +86,7 @@ func TestMistakesInWorkflows(t *testing.T) {
 		{with(`workflows: [missing.yaml]`), `s.yaml:2:13: workflows[0]: open testdata/missing.yaml: no such file or directory`},
 		{with(`workflows: [cycle.yaml]`), `testdata/cycle.yaml:4:6: functions.b: it is part of a cycle: b → c → b`},
 		{with(`workflows: [huge.yaml]`), `s.yaml:2:13: workflows[0]: an invocation has about 3e+07 function instances, more than 20000000: use smaller lists`},
-		{with(`workflows: [binary.yaml]`), `s.yaml:2:13: workflows[0]: testdata/binary.yaml: it is not a text file in UTF-8`},
+		{with(`workflows: [binary.yaml]`), `s.yaml:2:13: workflows[0]: testdata/binary.yaml:1:8: byte 0xff is not UTF-8: it is not a text file`},
 		{with(`workflows: [{use: faasflow/wordcount, load: {clients: 0}}]`), `s.yaml:2:45: workflows[0].load: say clients, for a closed loop, or arrivals: constant, poisson or trace`},
 		{with(`workflows: [{use: faasflow/wordcount, load: {rat: 5}}]`), `s.yaml:2:46: workflows[0].load: unknown key "rat": did you mean "rate"?`},
 		{with(`workflows: [{use: faasflow/wordcount, load: 5}]`), `s.yaml:2:45: workflows[0].load: a mapping (key: value) is expected, not "5"`},
@@ -363,7 +363,7 @@ func TestFilesThatAreNoScenarios(t *testing.T) {
 	for name, want := range map[string]string{
 		missing:                          missing + ": there is no such file, and no scenario of that name ships with flowtwin; see flowtwin list scenarios",
 		dir:                              dir + ": it is a directory: name a file in it",
-		garbage:                          garbage + ": it is not a text file in UTF-8",
+		garbage:                          garbage + ":1:8: byte 0xff is not UTF-8: it is not a text file",
 		filepath.Join(dir, "empty.yaml"): strings.ReplaceAll("F:1:1: the key \"name\" is missing\nF:1:1: the key \"workflows\" is missing\nF:1:1: the key \"load\" is missing\nF:1:1: the key \"schedulers\" is missing", "F", filepath.Join(dir, "empty.yaml")),
 		filepath.Join(dir, "list.yaml"):  filepath.Join(dir, "list.yaml") + ":1:1: a mapping (key: value) is expected, not a list",
 	} {

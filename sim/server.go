@@ -139,13 +139,13 @@ func (s *server) firstComing() engine.Time {
 	n := s.coming.len()
 	for i := 0; i < n; {
 		c := s.coming.at(i)
-		if i >= most {
-			return min(first, c.at)
-		}
 		least, together := c.work, 1
-		for i += 1; i < n && s.coming.at(i).at == c.at; i++ {
+		for i += 1; i < min(n, most) && s.coming.at(i).at == c.at; i++ {
 			least = min(least, s.coming.at(i).work)
 			together++
+		}
+		if i >= most {
+			return min(first, c.at)
 		}
 		first = min(first, later(c.at, least/min(s.limit, s.capacity/float64(together))))
 	}

@@ -134,7 +134,11 @@ func (b Breakdown) chart(p *pen, s setting) *chart {
 		if !named {
 			group.members = nil
 		}
-		group.to = max(x+groupGap/2, c.width+max(groupWidth, 36))
+		widest := vg.Length(36)
+		for _, piece := range pieces(group.name) { // so that no word is broken
+			widest = max(widest, min(p.width(groupFace, piece)+6, 100))
+		}
+		group.to = max(x+groupGap/2, c.width+max(groupWidth, widest))
 		if extra := group.to - (x + groupGap/2); extra > 0 { // centre few bars
 			for i := range at {
 				at[i] += extra / 2

@@ -106,7 +106,7 @@ func TestFiguresCanBeDrawnAndWrittenAtTheSameTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		all.Go(func() {
 			own := tailLatency().Draw()
 			for _, f := range []Figure{shared, own} {

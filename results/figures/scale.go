@@ -117,7 +117,7 @@ func valueScale(s span, wish Scale, length vg.Length, rooms []room) scale {
 		for _, r := range rooms {
 			if share := float64(r.length / length); r.length > 0 && r.at > out.lo && share < 0.9 {
 				need := math.Exp(math.Log(r.at/out.lo)/(1-share)) * out.lo
-				out.hi = max(out.hi, min(need, 1e100))
+				out.hi = max(out.hi, min(need, 1e300))
 			}
 		}
 		return out

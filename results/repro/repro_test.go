@@ -23,18 +23,37 @@ import (
 // quick reproduces figures of the FaaSFlow paper with short loads.
 func quick(t *testing.T, parallel int, names ...string) (dir string, results []repro.Result) {
 	t.Helper()
+	dir = t.TempDir()
+	return dir, reproduce(t, repro.Options{Dir: dir, Quick: true, Parallel: parallel}, names...)
+}
+
+func reproduce(t *testing.T, o repro.Options, names ...string) []repro.Result {
+	t.Helper()
 	figures, err := repro.Find("faasflow", names)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir = t.TempDir()
-	results, err = repro.Run(context.Background(), "faasflow", figures, repro.Options{
-		Dir: dir, Quick: true, Parallel: parallel, World: sim.World{}, Backend: "sim",
-	})
+	o.World, o.Backend = sim.World{}, "sim"
+	results, err := repro.Run(context.Background(), "faasflow", figures, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, results
+	return results
+}
+
+// TestDeviationsAreWrittenDown: how far ours is from theirs stands in the
+// documentation. Coming closer, or drifting away, means changing the page.
+func TestDeviationsAreWrittenDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs all figures at their full load")
+	}
+	page := string(read(t, "..", "..", "docs", "deviations.md"))
+	summary := repro.Summary(reproduce(t, repro.Options{Dir: t.TempDir()}), 0)
+	for _, line := range strings.Split(strings.TrimSpace(summary), "\n")[1:] {
+		if !strings.Contains(page, line) {
+			t.Errorf("docs/deviations.md does not say:\n%s", line)
+		}
+	}
 }
 
 func read(t *testing.T, path ...string) []byte {
@@ -291,6 +310,15 @@ genome    faasflow  50MB/s  2  latency_max  s                     8  not run
 genome    faasflow  50MB/s  4  latency_max  s                     8       24                     3
 `
 	if got := repro.Table(rows()[0].Rows).String(); got != want {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTableLeavesOutColumnsThatNoRowNeeds(t *testing.T) {
+	row := rows()[0].Rows[4]
+	row.Series = ""
+	want := "workflow  system    metric       unit  ours\ngenome    faasflow  latency_max  s        4\n"
+	if got := repro.Table([]repro.Row{row}).String(); got != want {
 		t.Errorf("the table is\n%s\nwant\n%s", got, want)
 	}
 }

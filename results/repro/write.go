@@ -23,7 +23,6 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 	if err := rundir.WriteFile(paths[0], table); err != nil {
 		return nil, err
 	}
-	subtitle := "simulated beside published (hollow)"
 	lead := "The experiments of the FaaSFlow paper (ASPLOS'22) and its artefact, simulated, with ours beside the published values. " +
 		"Nothing has been fitted: differences are shown as they are."
 	if quick {
@@ -35,7 +34,10 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 		return nil, err
 	}
 	for _, r := range results {
-		about := subtitle
+		about := "simulated"
+		if slices.ContainsFunc(r.Rows, func(row Row) bool { return row.PublishedTimeout || !math.IsNaN(row.Published) }) {
+			about += " beside published (hollow)"
+		}
 		if quick && len(r.Figure.Quick) > 0 {
 			about += " · quick: a shorter load than the paper's"
 		}
@@ -62,7 +64,7 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 	return paths, rundir.WriteFile(paths[1], html)
 }
 
-// Table shows rows.
+// Table shows rows. A column that none of them needs is left out.
 func Table(rows []Row) views.Table {
 	t := views.Table{Columns: []views.Column{
 		{Name: "workflow"}, {Name: "system"}, {Name: "series"}, {Name: "x", Number: true}, {Name: "metric"}, {Name: "unit"},
@@ -89,7 +91,7 @@ func Table(rows []Row) views.Table {
 			r.Workflow, r.System, r.Series, x, r.Metric, r.Unit, published, ours, interval, short(r.Ratio(), false),
 		})
 	}
-	return t
+	return t.WithoutEmpty()
 }
 
 func short(v float64, timeout bool) string {

@@ -394,39 +394,47 @@ func phaseName(p record.Phase) string {
 	}
 }
 
-// timeline shows the first trial of the last combination of axis values.
+// timeline shows the first trial of the last combination of axis values: of
+// one workflow the latency and the invocations, of several the latency of each.
 func (g *gallery) timeline() figures.Figure {
 	last := g.groups[len(g.groups)-1].values
 	t := figures.TimeSeries{
 		Title:    g.title("over time"),
 		Subtitle: strings.Join(append([]string{g.subtitle(false), "first trial"}, last...), " · "), XLabel: "time (s)",
-		Panels: []figures.TimePanel{{YLabel: "mean latency (s)"}, {YLabel: "under way"}, {YLabel: "ended"}},
 	}
-	several := severalWorkflows(g.run)
+	several := severalWorkflows(g.run) && !namedByAxis(g.run)
 	for _, group := range g.groups {
 		if !slices.Equal(group.values, last) {
 			continue
 		}
+		latency := figures.TimePanel{YLabel: "mean latency (s)"}
+		if several {
+			latency.YLabel = shortName(group.workflow) + " (s)"
+		}
+		underWay, ended := figures.TimePanel{YLabel: "under way"}, figures.TimePanel{YLabel: "ended"}
 		for _, scheduler := range g.schedulers {
 			s := group.series[scheduler]
 			if s == nil {
 				continue
 			}
-			name := scheduler
-			if several {
-				name += " " + shortName(group.workflow)
-			}
-			lines := [3]figures.TimeLine{{Name: name}, {Name: name, Steps: true}, {Name: name, Steps: true}}
+			lines := [3]figures.TimeLine{{Name: scheduler}, {Name: scheduler, Steps: true}, {Name: scheduler, Steps: true}}
 			for _, m := range s.Timeline {
 				for i, v := range [3]float64{m.Latency, float64(m.UnderWay), float64(m.Ended)} {
 					lines[i].Times = append(lines[i].Times, m.At)
 					lines[i].Values = append(lines[i].Values, v)
 				}
 			}
-			for i := range lines {
-				t.Panels[i].Series = append(t.Panels[i].Series, lines[i])
-			}
+			latency.Series = append(latency.Series, lines[0])
+			underWay.Series = append(underWay.Series, lines[1])
+			ended.Series = append(ended.Series, lines[2])
 		}
+		t.Panels = append(t.Panels, latency)
+		if !several {
+			t.Panels = append(t.Panels, underWay, ended)
+		}
+	}
+	if several {
+		t.Title = g.title("mean latency over time")
 	}
 	return t.Draw()
 }

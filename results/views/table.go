@@ -122,6 +122,16 @@ func (t Table) without(column int) Table {
 	return out
 }
 
+// WithoutEmpty leaves out the columns that have no text below their heading.
+func (t Table) WithoutEmpty() Table {
+	for i := len(t.Columns) - 1; i >= 0; i-- {
+		if !slices.ContainsFunc(t.Rows, func(row []string) bool { return row[i] != "" }) {
+			t = t.without(i)
+		}
+	}
+	return t
+}
+
 // write writes one row, on several lines if a cell is wider than its column.
 func (t Table) write(out *strings.Builder, widths []int, row []string) {
 	cells := make([][]string, len(row))
@@ -288,7 +298,7 @@ func Comparisons(run *analysis.Run) []string {
 			if len(where) > 0 {
 				line += " at " + strings.Join(where, ", ")
 			}
-			line += fmt.Sprintf(", %d pairs", v.Pairs)
+			line += ", " + counted(v.Pairs, "pair")
 			if v.Unpaired > 0 {
 				line += fmt.Sprintf("; %d without a partner do not count", v.Unpaired)
 			}

@@ -257,6 +257,30 @@ func TestEveryKindOfFigureIsDrawn(t *testing.T) {
 	}
 }
 
+func TestTimelineOfSeveralWorkflowsHasAPanelForEach(t *testing.T) {
+	m, run, err := runOf(t, &datadriven.TestData{Input: `mastersp faasflow/video: 1 2 3
+mastersp faasflow/wordcount: 1 2 3
+faasflow faasflow/video: 1 2 3
+faasflow faasflow/wordcount: 1 2 3`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Figures = []scenarios.FigureUse{{Kind: "timeline"}}
+	drawn, err := Draw(t.TempDir(), m, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg, err := drawn[0].Figure.SVG()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"video (s)": 1, "wordcount (s)": 1, ">mastersp<": 1, ">faasflow<": 1, "under way": 0} {
+		if got := strings.Count(string(svg), text); got != want {
+			t.Errorf("the timeline says %q %d times, want %d", text, got, want)
+		}
+	}
+}
+
 func TestFigureThatCannotBeDrawnKeepsNoneBack(t *testing.T) {
 	m, run := small(t)
 	m.Figures = []scenarios.FigureUse{{Kind: "latency-by-rate", X: "cluster.workers"}, {Kind: "cdf"}}

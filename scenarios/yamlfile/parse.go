@@ -1,6 +1,7 @@
 package yamlfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -71,14 +72,29 @@ func parseText(file, text string, pieceSize int) (*Document, error) {
 	return d, nil
 }
 
+// validText returns how many bytes the data begin with are UTF-8.
+func validText(data []byte) int {
+	at := 0
+	for at < len(data) {
+		r, size := utf8.DecodeRune(data[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return at
+}
+
 // checkText makes sure that data is text, and returns it without byte order
 // mark and carriage returns.
 func checkText(file string, data []byte) (string, error) {
 	if err := checkSize(file, data); err != nil {
 		return "", err
 	}
-	if !utf8.Valid(data) {
-		return "", fmt.Errorf("%s: it is not a text file in UTF-8", file)
+	if before := validText(data); before < len(data) {
+		line := bytes.Count(data[:before], []byte("\n")) + 1
+		column := before - bytes.LastIndexByte(data[:before], '\n')
+		return "", fmt.Errorf("%s:%d:%d: byte %#x is not UTF-8: it is not a text file", file, line, column, data[before])
 	}
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	text = strings.ReplaceAll(text, "\r\n", "\n")

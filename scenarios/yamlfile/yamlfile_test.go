@@ -192,8 +192,8 @@ func TestSyntaxThatIsRefused(t *testing.T) {
 		"deep by alias":        {deepByAlias(), `it nests deeper than 64 levels through the alias *a60`},
 		"NUL":                  {"a: 1\nb: \x00\n", `f:2:4: there is a control character (U+0000), so it is not a YAML file`},
 		"a lone CR":            {"a: 1\rb: 2\n", `f:1:5: there is a control character (U+000D), so it is not a YAML file`},
-		"invalid UTF-8":        {"a: \xff\n", `f: it is not a text file in UTF-8`},
-		"UTF-16":               {"\xff\xfea\x00", `f: it is not a text file in UTF-8`},
+		"invalid UTF-8":        {"a: \xff\n", `f:1:4: byte 0xff is not UTF-8: it is not a text file`},
+		"UTF-16":               {"\xff\xfea\x00", `f:1:1: byte 0xff is not UTF-8: it is not a text file`},
 		"many empty values":    {"{" + strings.Repeat("a, ", 1000) + "}", `there are more than 500 empty values in brackets`},
 		"thousands of newline": {"a: |\n" + strings.Repeat("\n", 1000), `there are more than 500 empty lines on end`},
 	} {
@@ -258,7 +258,7 @@ func TestWhatIsNoYAMLFileIsOneClearError(t *testing.T) {
 	for name, want := range map[string]string{
 		dir:                           "it is a directory: name a file in it",
 		filepath.Join(dir, "missing"): "no such file",
-		filepath.Join(dir, "binary"):  "it is not a text file in UTF-8",
+		filepath.Join(dir, "binary"):  ":1:20: byte 0x85 is not UTF-8: it is not a text file",
 	} {
 		start := time.Now()
 		_, err := yamlfile.Read(name)
