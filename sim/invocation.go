@@ -16,6 +16,8 @@ type invocation struct {
 	functions []functionRecord
 	// first and last of its task records, in the order they ended.
 	first, last uint32
+	// control is the latest of its control records.
+	control uint32
 }
 
 // functionRecord sums up the instances of a function.
@@ -33,6 +35,9 @@ type taskRecord struct {
 
 	queued, started, ended engine.Time
 	fetch, compute, put    engine.Time
+	retry                  engine.Time // of put
+	before, after          record.ControlTime
+	conflicts              int32
 
 	cold     bool
 	critical bool // on the chain that determined the end of the invocation
@@ -84,7 +89,7 @@ func (w *world) admit(e *engine.Effect) {
 		functions[f] = functionRecord{latest: none}
 	}
 	*i = invocation{
-		id: e.Invocation, alive: true, functions: functions, first: none, last: none,
+		id: e.Invocation, alive: true, functions: functions, first: none, last: none, control: none,
 		record: record.Invocation{
 			Workflow: int(e.Invocation.Workflow), Number: a.number, Client: int(a.client),
 			Measured: l.plan.Measured(a.number, a.at), Intended: a.at, Sent: a.at, Started: -1, Attempts: 1,
@@ -117,6 +122,7 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	*r = taskRecord{next: none}
 	r.function, r.path, r.attempt = t.subject.Function, t.subject.Path, t.subject.Invocation.Attempt
 	r.queued, r.started, r.ended, r.fetch, r.put = t.queued, t.started, w.now, t.fetch, t.put
+	r.retry, r.conflicts = t.retry, t.conflicts
 	r.cold, r.outcome, r.try, r.node, r.container = t.cold, o, t.try, t.node, t.container.Index
 	// What the phases do not cover, the start of the container's work, is
 	// part of the time the function takes.
@@ -181,7 +187,8 @@ func (w *world) report() {
 		w.criticalTime(i)
 		price := &w.trial.Profile.Price
 		i.record.Cost = price.GBSecond*i.record.ContainerByteTime/1e18 + price.Task*float64(i.record.Tasks)
-		if w.recorder.WantsTasks() {
+		if w.traced {
+			w.divideControl(i)
 			w.reportTasks(i)
 		}
 		w.recorder.Invocation(&i.record)
@@ -206,6 +213,7 @@ func (w *world) reportTasks(i *invocation) {
 			Workflow: i.record.Workflow, Number: i.record.Number, Function: r.function, Path: r.path, Try: int(r.try),
 			Node: r.node, Container: r.container, Cold: r.cold, Critical: r.critical, Outcome: r.outcome,
 			Queued: r.queued, Started: r.started, Ended: r.ended, Fetch: r.fetch, Compute: r.compute, Put: r.put,
+			Retry: r.retry, Conflicts: int(r.conflicts), Before: r.before, After: r.after,
 		})
 	}
 }

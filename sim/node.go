@@ -231,6 +231,11 @@ func (w *world) send(m *engine.Message) {
 	if i := w.invocation(m.Invocation); i != nil {
 		i.record.Messages++
 	}
+	kind := controlMessage
+	if m.Kind == engine.MessageProbe || m.Kind == engine.MessageProbed {
+		kind = controlProbe
+	}
+	w.traceControl(&m.Subject, kind, w.now, w.now+w.cost.message)
 	at := w.messages.Take()
 	*w.messages.At(at) = *m
 	w.after(w.cost.message, event{kind: evMessage, a: at})

@@ -33,6 +33,7 @@ type request struct {
 	node        engine.NodeID
 	incarnation uint32
 	event       engine.Event
+	begun       engine.Time
 }
 
 // request performs an operation on the store.
@@ -78,6 +79,7 @@ func (w *world) operationDone(at uint32) {
 	w.requests.Give(at)
 	switch {
 	case r.engine:
+		w.traceControl(&r.event.Subject, controlSync, r.begun, w.now)
 		if w.nodes[r.node].incarnation == r.incarnation {
 			w.tell(r.node, &r.event)
 		}
@@ -94,7 +96,7 @@ func (w *world) operationDone(at uint32) {
 // document performs a database operation that an engine waits for.
 func (w *world) document(id engine.NodeID, e *engine.Effect) {
 	w.request(request{
-		time: w.cost.documents[e.Document], engine: true, node: id, incarnation: w.nodes[id].incarnation,
+		time: w.cost.documents[e.Document], engine: true, node: id, incarnation: w.nodes[id].incarnation, begun: w.now,
 		event: engine.Event{Kind: engine.EventDocument, Document: e.Document, Message: e.Message},
 	})
 }

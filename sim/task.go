@@ -31,6 +31,11 @@ type task struct {
 	fetch, compute  engine.Time
 	put             engine.Time
 
+	// When the upload under way began, how long those took that the store
+	// refused, and how many these were.
+	uploading, retry engine.Time
+	conflicts        int32
+
 	keys []key // that it fetches
 	left int32 // of them
 	work engine.Time
@@ -479,6 +484,7 @@ func (w *world) putItem(at uint32) {
 
 func (w *world) putIntoStore(at uint32) {
 	t := w.tasks.At(at)
+	t.uploading = w.now
 	switch {
 	case t.plan.Guarded:
 		w.operate(at, w.cost.revision, stageRevision, 0)
@@ -507,6 +513,8 @@ func (w *world) uploaded(at uint32) {
 		if t.revision != i.revision {
 			i.record.Conflicts++
 			i.record.ResentBytes += t.bytes
+			t.conflicts++
+			t.retry += w.now - t.uploading
 			w.putIntoStore(at)
 			return
 		}
@@ -569,6 +577,7 @@ func (w *world) switched(at uint32) {
 			break
 		}
 	}
+	w.traceControl(&t.subject, controlSync, t.queued, w.now)
 	e := engine.Event{
 		Kind: engine.EventSwitched, Number: int64(branch),
 		Message: engine.Message{Subject: t.subject, Call: t.call},

@@ -60,6 +60,9 @@ type world struct {
 	uncertain   []bool         // by workflow: not all data may be there
 	invocations [][]invocation // by workflow and slot
 	log         slab.Slab[taskRecord]
+	traced      bool // tasks are recorded
+	controls    slab.Slab[controlRecord]
+	scratch     []controlRecord
 	finished    []finished
 	open        int // invocations sent and not finished
 	sending     int // clients and arrival processes that are not done
@@ -111,7 +114,7 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &world{trial: t, recorder: r, system: system, draws: draw.New(t.Seed)}
+	w := &world{trial: t, recorder: r, system: system, draws: draw.New(t.Seed), traced: r.WantsTasks()}
 	w.cost = costs{
 		message: engine.Time(p.Network.Message),
 		event:   engine.Time(p.Engine.Event), receive: engine.Time(p.Engine.Receive),

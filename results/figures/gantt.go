@@ -70,7 +70,7 @@ func (g Gantt) phases() []string {
 			}
 		}
 	}
-	order := []string{"queue", "cold start", "fetch", "compute", "put"}
+	order := []string{"engine", "state sync", "control message", "queue", "cold start", "failed try", "fetch", "compute", "conflict retry", "put"}
 	rank := func(name string) int {
 		if i := slices.Index(order, name); i >= 0 {
 			return i

@@ -60,8 +60,16 @@ func phaseLook(name string) (look, bool) {
 		return look{color: blue}, true
 	case "put":
 		return look{color: orange, hatch: rising}, true
-	case "scheduling", "trigger":
+	case "conflict retry":
+		return look{color: green, hatch: crossed}, true
+	case "failed try":
+		return look{color: purple, hatch: crossed}, true
+	case "scheduling", "trigger", "engine":
 		return look{color: yellow, hatch: dotted}, true
+	case "state sync":
+		return look{color: yellow, hatch: falling}, true
+	case "control message":
+		return look{color: yellow}, true
 	}
 	return look{}, false
 }

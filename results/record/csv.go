@@ -35,7 +35,8 @@ func InvocationColumns(axes []string) []string {
 func TaskColumns(axes []string) []string {
 	return append(KeyColumns(axes),
 		"invocation", "function", "instance", "try", "node", "container", "cold", "critical", "outcome",
-		"queued", "started", "ended", "fetch", "compute", "put")
+		"queued", "started", "ended", "fetch", "compute", "put", "retry", "conflicts",
+		"message_before", "sync_before", "message_after", "sync_after")
 }
 
 // Header returns the line that names columns.
@@ -155,6 +156,25 @@ func (i *Invocation) AppendRow(row []byte) []byte {
 func (t *Task) AppendRow(row []byte, function, node string) []byte {
 	row = appendInt(row, t.Number)
 	row = append(appendText(row, function), ',')
+	row = append(t.appendInstance(row), ',')
+	row = appendInt(row, int64(t.Try))
+	row = append(appendText(row, node), ',')
+	row = appendInt(row, int64(t.Container))
+	row = appendBool(row, t.Cold)
+	row = appendBool(row, t.Critical)
+	row = append(append(row, t.Outcome.String()...), ',')
+	for _, at := range [...]engine.Time{t.Queued, t.Started, t.Ended, t.Fetch, t.Compute, t.Put, t.Retry} {
+		row = appendSeconds(row, at)
+	}
+	row = appendInt(row, int64(t.Conflicts))
+	for _, at := range [...]engine.Time{t.Before.Message, t.Before.Sync, t.After.Message, t.After.Sync} {
+		row = appendSeconds(row, at)
+	}
+	row[len(row)-1] = '\n'
+	return row
+}
+
+func (t *Task) appendInstance(row []byte) []byte {
 	for i := range t.Path.Depth() {
 		if i > 0 {
 			row = append(row, ' ')
@@ -164,16 +184,5 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 		row = append(row, '/')
 		row = strconv.AppendUint(row, uint64(l.Of), 10)
 	}
-	row = append(row, ',')
-	row = appendInt(row, int64(t.Try))
-	row = append(appendText(row, node), ',')
-	row = appendInt(row, int64(t.Container))
-	row = appendBool(row, t.Cold)
-	row = appendBool(row, t.Critical)
-	row = append(append(row, t.Outcome.String()...), ',')
-	for _, at := range [...]engine.Time{t.Queued, t.Started, t.Ended, t.Fetch, t.Compute, t.Put} {
-		row = appendSeconds(row, at)
-	}
-	row[len(row)-1] = '\n'
 	return row
 }

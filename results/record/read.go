@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
 // Reader reads invocations.csv.
@@ -60,6 +61,14 @@ type TaskRow struct {
 	Function, Instance, Node string
 }
 
+// Row returns the task as it is read from the table, with the names of its
+// function and node.
+func (t *Task) Row(function, node string) TaskRow {
+	row := TaskRow{Task: *t, Function: function, Instance: t.Instance(), Node: node}
+	row.Task.Workflow, row.Task.Function, row.Task.Path, row.Task.Node = 0, 0, workflow.Path{}, 0
+	return row
+}
+
 // NewTaskReader reads the header of tasks.csv and returns the names of the
 // axes. Errors name the file as name.
 func NewTaskReader(name string, from io.Reader) (*TaskReader, []string, error) {
@@ -80,7 +89,10 @@ func (r *TaskReader) Next(k *Key, t *TaskRow) error {
 	t.Cold, t.Critical = c.yes(), c.yes()
 	t.Outcome = c.outcome(engine.Completed, engine.Failed, engine.TimedOut, engine.DataLost)
 	t.Queued, t.Started, t.Ended = c.seconds(), c.seconds(), c.seconds()
-	t.Fetch, t.Compute, t.Put = c.seconds(), c.seconds(), c.seconds()
+	t.Fetch, t.Compute, t.Put, t.Retry = c.seconds(), c.seconds(), c.seconds(), c.seconds()
+	t.Conflicts = c.small()
+	t.Before = ControlTime{c.seconds(), c.seconds()}
+	t.After = ControlTime{c.seconds(), c.seconds()}
 	return r.check(&c)
 }
 

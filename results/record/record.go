@@ -104,7 +104,29 @@ type Task struct {
 	Queued, Started, Ended engine.Time
 	// Fetch, Compute and Put add up to Ended - Started.
 	Fetch, Compute, Put engine.Time
+	// Retry is the part of Put in which outputs were uploaded that the store
+	// then refused, Conflicts how often it did.
+	Retry     engine.Time
+	Conflicts int
+	// Before and After divide the control plane's time on the chain: between
+	// the end of the task before this one (or the intended send time) and its
+	// trigger; and, for the last one, between its end and the invocation's.
+	// Both are zero for a task that is not critical.
+	Before, After ControlTime
 }
+
+// ControlTime is what the control plane spent a stretch of time on. What remains of
+// the stretch its engines took, or other work kept them from it.
+type ControlTime struct {
+	// Message: a message was on its way. Sync: state was read or written that
+	// the next step depended on, by an operation on the database or by the
+	// evaluation of a switch.
+	Message, Sync engine.Time
+}
+
+// Instance names the instance of its function, by its index in each foreach
+// around it, outermost first: "3/8 0/2".
+func (t *Task) Instance() string { return string(t.appendInstance(nil)) }
 
 // Recorder takes the records of one trial, each when it is complete. A record
 // is only valid during the call.

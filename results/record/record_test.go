@@ -30,7 +30,7 @@ func TestHeadersAreWhatScriptsRelyOn(t *testing.T) {
 			"control,queue,cold_start,fetch,compute,put,critical_time,fetch_time,put_time,tasks,cold_starts,messages,conflicts," +
 			"bytes_remote_read,bytes_remote_written,bytes_local_read,bytes_local_written,bytes_resent,container_gb_s,cost\n"},
 		"tasks.csv": {record.TaskColumns(axes), "point,trial,scheduler,workflow,load.rate," +
-			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put\n"},
+			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,message_before,sync_before,message_after,sync_after\n"},
 	} {
 		if got := record.Header(test.columns); got != test.want {
 			t.Errorf("the header of %s is\n%s want\n%s", name, got, test.want)
@@ -68,7 +68,7 @@ func TestRowOfATask(t *testing.T) {
 		Queued: 1_000_000_000, Started: 1_100_000_000, Ended: 2_000_000_000, Fetch: 100_000_000, Compute: 799_999_999, Put: 1,
 	}
 	key := record.Key{Scheduler: "mastersp", Workflow: "w"}
-	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001\n"
+	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001,0,0,0,0,0,0\n"
 	if got := string(task.AppendRow(key.Append(nil), "resize", "worker-2")); got != want {
 		t.Errorf("the row is\n%s want\n%s", got, want)
 	}
@@ -201,6 +201,7 @@ func TestRoundTripOfTasks(t *testing.T) {
 	task := record.Task{
 		Number: 7, Path: workflow.Path{}.Item(3, 8), Try: 1, Container: 5, Cold: true, Outcome: engine.DataLost,
 		Queued: 1, Started: 2, Ended: 12, Fetch: 3, Compute: 4, Put: 3,
+		Retry: 2, Conflicts: 1, Before: record.ControlTime{Message: 5, Sync: 6}, After: record.ControlTime{Message: 7, Sync: 8},
 	}
 	file := []byte(record.Header(record.TaskColumns([]string{"x", "y"})))
 	file = task.AppendRow(append(file, exampleKey.Append(nil)...), "a,b", "worker-2")

@@ -119,6 +119,49 @@ func ReadTasks(dir string, m *Manifest, point, trial int, workflow string, invoc
 	}
 }
 
+// EachInvocation gives the records of a run to f, in the order in which they
+// are kept. They are only valid during the call.
+func EachInvocation(dir string, m *Manifest, f func(*record.Key, *record.Invocation)) error {
+	done, err := trialsDone(dir, m)
+	if err != nil || len(done) == 0 {
+		return err
+	}
+	r, file, err := openInvocations(dir, m, done[len(done)-1].invocations)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var key record.Key
+	var i record.Invocation
+	for {
+		err := r.Next(&key, &i)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f(&key, &i)
+	}
+}
+
+// openInvocations opens the table of invocations up to a size.
+func openInvocations(dir string, m *Manifest, size int64) (*record.Reader, io.Closer, error) {
+	name := filepath.Join(dir, "invocations.csv")
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, axes, err := record.NewReader(name, bufio.NewReaderSize(io.LimitReader(file, size), 1<<20))
+	if err == nil && !slices.Equal(axes, m.Axes) {
+		err = fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return r, file, nil
+}
+
 // doneTrial is a trial whose results are in a directory.
 type doneTrial struct {
 	// tallies are those of the point's workflows, as far as trials.csv has
@@ -249,18 +292,11 @@ func replay(dir string, m *Manifest, done []doneTrial, a *analysis.Analyser) err
 		return nil
 	}
 	name := filepath.Join(dir, "invocations.csv")
-	file, err := os.Open(name)
+	r, file, err := openInvocations(dir, m, done[len(done)-1].invocations)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	r, axes, err := record.NewReader(name, bufio.NewReaderSize(io.LimitReader(file, done[len(done)-1].invocations), 1<<20))
-	if err != nil {
-		return err
-	}
-	if !slices.Equal(axes, m.Axes) {
-		return fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
-	}
 	var key record.Key
 	var i record.Invocation
 	all := metrics.All()

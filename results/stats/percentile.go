@@ -12,9 +12,14 @@ func Percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 || !(p >= 0 && p <= 100) {
 		return math.NaN()
 	}
+	return sorted[Rank(len(sorted), p)]
+}
+
+// Rank returns the index of the p-th percentile (p from 0 to 100) among n
+// sorted samples, n above 0; see [Percentile].
+func Rank(n int, p float64) int {
 	// The small allowance undoes rounding in p (99.9 is not a binary number).
-	rank := math.Ceil(p*float64(len(sorted))/100 - 1e-9)
-	return sorted[max(int(rank), 1)-1]
+	return max(int(math.Ceil(p*float64(n)/100-1e-9)), 1) - 1
 }
 
 // MinSamples returns the smallest number of samples that support the p-th

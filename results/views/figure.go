@@ -12,8 +12,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/results/analysis"
+	"github.com/flowtwin/flowtwin/results/explain"
 	"github.com/flowtwin/flowtwin/results/figures"
 	"github.com/flowtwin/flowtwin/results/metrics"
 	"github.com/flowtwin/flowtwin/results/record"
@@ -487,20 +487,8 @@ func (g *gallery) gantt(s *analysis.Series) (figures.Gantt, error) {
 	start := rows[0].Queued
 	for i := range rows {
 		r := &rows[i]
-		wait := phaseName(record.Queue)
-		if r.Cold {
-			wait = phaseName(record.ColdStart)
-		}
 		row := figures.GanttRow{Name: strings.TrimSpace(r.Function + " " + r.Instance), Node: r.Node, Critical: r.Critical}
-		from := r.Queued - start
-		span := func(phase string, length engine.Time) {
-			row.Spans = append(row.Spans, figures.GanttSpan{Phase: phase, From: float64(from) / 1e9, To: float64(from+length) / 1e9})
-			from += length
-		}
-		span(wait, r.Started-r.Queued)
-		span(phaseName(record.Fetch), r.Fetch)
-		span(phaseName(record.Compute), r.Compute)
-		span(phaseName(record.Put), r.Put)
+		row.Spans = ganttSpans(explain.TaskSpans(&r.Task, nil), start)
 		chart.Rows = append(chart.Rows, row)
 	}
 	return chart, nil
