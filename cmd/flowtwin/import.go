@@ -26,7 +26,7 @@ func newImport() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newImportFaaSFlow(), newImportWfFormat())
+	c.AddCommand(newImportFaaSFlow(), newImportWfFormat(), newImportAzure())
 	return c
 }
 
