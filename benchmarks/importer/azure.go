@@ -104,11 +104,10 @@ func (id azureID) clone() azureID {
 
 // azureFunction is what is known of a function.
 type azureFunction struct {
-	id      azureID
-	calls   int64
-	name    string
-	seen    durations              // 2021
-	compute *workflow.Distribution // 2019
+	id    azureID
+	calls int64
+	name  string
+	seen  durations // 2021
 }
 
 // azureKind is what a file of a trace holds.

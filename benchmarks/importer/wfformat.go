@@ -26,7 +26,8 @@ const (
 // does not know are left out.
 //
 //   - A task is a function. Its runtime, as measured, is its compute time; it
-//     keeps avgCPU/100 cores busy, or else as many as it asked for, or one.
+//     keeps avgCPU/100 cores busy, or else as many as it asked for, or one. What
+//     flowtwin exported says the compute time itself.
 //   - parents and children are control edges, whichever end names them.
 //   - A file that one task writes and another reads is a data edge. Of several
 //     writers, the nearest before the reader counts. A file that no task before
@@ -305,7 +306,7 @@ func (im *wfFormat) execution(task *wfTask, v *jsonValue) {
 			im.badNumber.add(keys[0]+" of "+task.name, field.offset)
 		}
 	}
-	number(&task.runtime, maxRuntime, 1, "runtimeInSeconds", "runtime")
+	number(&task.runtime, maxRuntime, 1, "computeInSeconds", "runtimeInSeconds", "runtime") // the first is our own
 	number(&task.cores, maxCores, 1, "coreCount", "cores")
 	number(&task.cpu, maxCores, 0.01, "avgCPU")
 	number(&task.memory, maxBytes, 1, "memoryInBytes")
@@ -502,7 +503,7 @@ func (im *wfFormat) workflow() (*workflow.Workflow, error) {
 			return boolToInt(a.From == workflow.GlobalInput) - boolToInt(b.From == workflow.GlobalInput)
 		})
 		switch {
-		case t.cpu > 0:
+		case t.cpu >= 0:
 			f.CPU = math.Round(t.cpu*1e6) / 1e6
 		case t.cores > 0:
 			f.CPU = t.cores
