@@ -296,14 +296,17 @@ func (im *wfFormat) size(id string, file, size *jsonValue, ofWriter bool) {
 // execution reads what a task took.
 func (im *wfFormat) execution(task *wfTask, v *jsonValue) {
 	number := func(to *float64, limit, unit float64, keys ...string) {
-		field := v.get(keys...)
-		if field == nil || field.kind == jsonNull {
+		for _, key := range keys {
+			field := v.get(key)
+			if field == nil || field.kind == jsonNull {
+				continue
+			}
+			if x, ok := field.amount(limit / unit); ok {
+				*to = x * unit
+			} else {
+				im.badNumber.add(key+" of "+task.name, field.offset)
+			}
 			return
-		}
-		if x, ok := field.amount(limit / unit); ok {
-			*to = x * unit
-		} else {
-			im.badNumber.add(keys[0]+" of "+task.name, field.offset)
 		}
 	}
 	number(&task.runtime, maxRuntime, 1, "computeInSeconds", "runtimeInSeconds", "runtime") // the first is our own
