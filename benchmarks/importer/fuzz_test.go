@@ -71,3 +71,34 @@ func FuzzWfFormat(f *testing.F) {
 		}
 	})
 }
+
+// So does that of v2.
+func FuzzDataFlower(f *testing.F) {
+	f.Add("templates:\n  a: {blocks: {b: {type: NORMAL, output_datas: {o: {type: FOREACH, dest: {c: {b: {i}}}}}}}}\n  c: {blocks: {b: {type: NORMAL, input_datas: {i: {type: NORMAL}}, output_datas: {o: {type: MERGE, dest: {d: {b: {l}}}}}}}}\n  d: {blocks: {b: {type: NORMAL, input_datas: {l: {type: LIST}}}}}\n", "templates: [{template_name: a, cpus: 0.2}]\n")
+	f.Add("templates:\n  a: {blocks: {b: {type: SWITCH, output_datas: {o: {type: NORMAL}}, conditions: {o==1: {o: {c: {b: {i}}}}, default: {virtual.x: $USER}}}}}\n  c: {blocks: {b: {type: NORMAL, input_datas: {i: {type: NORMAL}}}}}\n", "")
+	f.Fuzz(func(t *testing.T, flow, templates string) {
+		doc, err := yamlfile.Parse("workflow_info.yaml", []byte(flow))
+		if err != nil {
+			return
+		}
+		about, err := yamlfile.Parse("templates_info.yaml", []byte(templates))
+		if err != nil {
+			return
+		}
+		w, _, err := fromDataFlower(doc, about, "fuzz")
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := workflowfile.Write(&out, w, workflowfile.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := workflowfile.Parse("again.yaml", out.Bytes())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		if !reflect.DeepEqual(w, again) {
+			t.Fatalf("it reads back differently:\n%s", out.String())
+		}
+	})
+}

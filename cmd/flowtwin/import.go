@@ -34,9 +34,10 @@ func newImportFaaSFlow() *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use:   "faasflow DIR",
-		Short: "Import a workflow of the FaaSFlow artefact (v1)",
-		Long:  "Import a workflow of the FaaSFlow artefact: a directory with flat_workflow.yaml and function_info.yaml.",
-		Args:  oneArgument("the directory with flat_workflow.yaml and function_info.yaml"),
+		Short: "Import a workflow of the FaaSFlow artefact (v1 or v2)",
+		Long: "Import a workflow of the FaaSFlow artefact: a directory with flat_workflow.yaml and function_info.yaml (v1),\n" +
+			"or with workflow_info.yaml and, there or in the directory around it, templates_info.yaml (v2, DataFlower).",
+		Args: oneArgument("the directory with flat_workflow.yaml and function_info.yaml, or with workflow_info.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, notes, err := importer.FaaSFlow(args[0])
 			if err != nil {

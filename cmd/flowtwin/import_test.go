@@ -136,3 +136,27 @@ func TestInterruptedAzureImportLeavesNothing(t *testing.T) {
 		t.Errorf("%v was left", left)
 	}
 }
+
+func TestImportedV2Runs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("tea", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "templates_info.yaml", "templates:\n- {template_name: split, cpus: 0.2}\n")
+	write(t, "tea/workflow_info.yaml", `workflow_name: tea
+templates:
+  split: {blocks: {b: {type: NORMAL, output_datas: {cup: {type: FOREACH, dest: {brew: {b: {cup}}}}}}}}
+  brew: {blocks: {b: {type: NORMAL, input_datas: {cup: {type: NORMAL}}, output_datas: {tea: {type: MERGE, dest: {serve: {b: {cups}}}}}}}}
+  serve: {blocks: {b: {type: SWITCH, input_datas: {cups: {type: LIST}}, output_datas: {ok: {type: NORMAL}},
+    conditions: {ok==1: {virtual.start: {drink: {b: {start}}}}, default: {virtual.start: $USER}}}}}
+  drink: {blocks: {b: {type: NORMAL, input_datas: {start: {type: NORMAL}}}}}
+`)
+	if out := must(t, "import", "faasflow", "tea"); out != "tea.yaml: 6 functions; use it as workflows: [tea.yaml]\n" {
+		t.Errorf("import says %q", out)
+	}
+	write(t, "scenario.yaml", "name: s\nworkflows: [tea.yaml]\nload: {clients: 1, limit: 3}\nschedulers: [mastersp, faasflow]\ntasks: true\n")
+	must(t, "run", "scenario.yaml")
+	if tasks := tree(t, ".")["out/s/tasks.csv"]; strings.Count(tasks, ",brew,0/1,") != 6 || strings.Contains(tasks, ",drink,") {
+		t.Errorf("the tasks are\n%s", tasks)
+	}
+}
