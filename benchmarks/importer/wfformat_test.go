@@ -114,6 +114,25 @@ functions:
 `,
 			notes: "in.json:1:76: 4 tasks have no runtime, such as \"a\": they take no time\n",
 		},
+		"of equally near writers the first in the file counts": {
+			text: spec(`{"id": "a", "outputFiles": ["f"]}, {"id": "b", "outputFiles": ["f"]}, {"id": "p", "parents": ["b"]}, {"id": "q", "parents": ["a"]},
+ {"id": "c", "parents": ["p", "q"], "inputFiles": ["f"]}`),
+			want: `name: in
+functions:
+  a:
+    outputs: {f: 9}
+  b:
+    outputs: {f: 9}
+  p:
+    after: [b]
+  q:
+    after: [a]
+  c:
+    after: [p, q]
+    inputs: [a.f]
+`,
+			notes: "in.json:1:76: 5 tasks have no runtime, such as \"a\": they take no time\n",
+		},
 		"a file makes a control edge where there is none": {
 			text: spec(`{"id": "reader", "inputFiles": ["f"]}, {"id": "writer", "outputFiles": ["f"]}`),
 			want: `name: in
