@@ -18,9 +18,18 @@ const (
 	infoFile     = "function_info.yaml"
 )
 
-// FaaSFlow reads a workflow as the artefact of FaaSFlow (tag v1.1) has it: a
-// directory with flat_workflow.yaml and function_info.yaml, or the path of the
-// former. The rules are those of the artefact's code (its parser, engine and
+// FaaSFlow reads a workflow as the artefact of FaaSFlow has it: a directory
+// with flat_workflow.yaml and function_info.yaml (tag v1.1), or with
+// workflow_info.yaml and, there or in the directory around it,
+// templates_info.yaml (tag v2.0, which runs DataFlower); or the path of the
+// first of these.
+//
+// Of v2, a block is a function; a SWITCH is one, and a switch after it. A
+// FOREACH output is a list, LIST inputs make a merge. A function triggered by
+// an item reads what else it needs without waiting for it. Tokens (virtual.*)
+// are control edges. Times, sizes and lengths are not in the files.
+//
+// Of v1, the rules are those of the artefact's code (its parser, engine and
 // store):
 //
 //   - A key is produced by the function that puts it, whatever the file says of
@@ -47,7 +56,13 @@ func FaaSFlow(path string) (*workflow.Workflow, []Note, error) {
 	} else if !info.IsDir() {
 		dir, file = filepath.Dir(path), path
 	}
+	if filepath.Base(file) == dataflowFile {
+		return dataflower(file)
+	}
 	doc, err := yamlfile.Read(file)
+	if v2 := filepath.Join(dir, dataflowFile); errors.Is(err, fs.ErrNotExist) && exists(v2) {
+		return dataflower(v2)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s: there is no %s in it: name the directory of one of FaaSFlow's benchmarks", path, workflowFile)
 	}
@@ -63,6 +78,11 @@ func FaaSFlow(path string) (*workflow.Workflow, []Note, error) {
 		return nil, nil, err
 	}
 	return fromFaaSFlow(doc, info, filepath.Base(absolute))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // fromFaaSFlow does the work. info may be nil. name is that of the workflow if

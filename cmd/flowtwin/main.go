@@ -70,6 +70,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newExplain(), newReport(), newImport(), newList())
+	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList())
 	return root
 }
