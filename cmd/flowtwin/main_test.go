@@ -219,7 +219,7 @@ func TestUnknownCommandSuggestsTheNearest(t *testing.T) {
 
 func TestHelpNamesEveryCommand(t *testing.T) {
 	help := must(t)
-	for _, command := range []string{"run", "validate", "repro", "compare", "plot", "explain", "report", "import", "list"} {
+	for _, command := range []string{"run", "validate", "repro", "compare", "plot", "explain", "report", "import", "export", "list"} {
 		if !strings.Contains(help, "\n  "+command+" ") {
 			t.Errorf("the help does not name %s", command)
 		}
