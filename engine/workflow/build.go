@@ -501,6 +501,7 @@ func (b *builder) checkStarts() {
 // are sure to be there in time.
 func (b *builder) resolveInputs() {
 	w := b.w
+	var distant []read
 	for i := range w.Functions {
 		f, id := &w.Functions[i], FunctionID(i)
 		for j := range f.Inputs {
@@ -520,10 +521,45 @@ func (b *builder) resolveInputs() {
 				b.problem(id, item("inputs", j), "%s is in another foreach region: hand the data on through a merge", from.Name)
 				continue
 			}
-			if !b.precedes(in.From, id) {
-				b.problem(id, item("inputs", j), "%s has not surely ended when this function is triggered: add it to after", from.Name)
+			if _, direct := slices.BinarySearch(f.After, in.From); !direct {
+				distant = append(distant, read{in.From, id, j})
 			}
 		}
+	}
+	b.checkDistant(distant)
+}
+
+// read is input number input of a function.
+type read struct {
+	from, reader FunctionID
+	input        int
+}
+
+// checkDistant makes sure that there is a path of control edges from each
+// producer to its reader: one walk for each producer, however many readers it
+// has.
+func (b *builder) checkDistant(reads []read) {
+	slices.SortStableFunc(reads, func(x, y read) int { return cmp.Compare(x.from, y.from) })
+	reached := make([]FunctionID, len(b.w.Functions)) // the last producer that a walk came from, + 1
+	var walk []FunctionID
+	reads = slices.DeleteFunc(reads, func(r read) bool {
+		if reached[r.from] != r.from+1 {
+			reached[r.from] = r.from + 1
+			walk = append(walk[:0], r.from)
+			for i := 0; i < len(walk); i++ {
+				for _, next := range b.w.Functions[walk[i]].Next {
+					if reached[next] != r.from+1 {
+						reached[next] = r.from + 1
+						walk = append(walk, next)
+					}
+				}
+			}
+		}
+		return r.from != r.reader && reached[r.reader] == r.from+1
+	})
+	slices.SortFunc(reads, func(x, y read) int { return cmp.Or(cmp.Compare(x.reader, y.reader), cmp.Compare(x.input, y.input)) })
+	for _, r := range reads {
+		b.problem(r.reader, item("inputs", r.input), "%s has not surely ended when this function is triggered: add it to after", b.name(r.from))
 	}
 }
 
@@ -545,24 +581,4 @@ func (b *builder) encloses(outer, inner ScopeID) bool {
 		inner = b.w.Scopes[inner].Parent
 	}
 	return inner == outer
-}
-
-// precedes reports whether there is a path of control edges from u to v.
-func (b *builder) precedes(u, v FunctionID) bool {
-	if _, direct := slices.BinarySearch(b.w.Functions[v].After, u); direct {
-		return true
-	}
-	seen := map[FunctionID]bool{v: true}
-	for queue := []FunctionID{v}; len(queue) > 0; queue = queue[1:] {
-		for _, p := range b.w.Functions[queue[0]].After {
-			if p == u {
-				return true
-			}
-			if !seen[p] {
-				seen[p] = true
-				queue = append(queue, p)
-			}
-		}
-	}
-	return false
 }
