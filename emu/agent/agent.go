@@ -1,0 +1,461 @@
+package agent
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flowtwin/flowtwin/emu/facts"
+	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/wire"
+	"github.com/flowtwin/flowtwin/engine"
+)
+
+// Config is what an agent is given.
+type Config struct {
+	Node engine.NodeID
+	// System is the agent's own: no other goroutine may use it.
+	System *engine.System
+	// Restarted: the node comes back without its memory.
+	Restarted bool
+	// Now is the time since the start of the run.
+	Now func() engine.Time
+	// Send sends a message to another node.
+	Send func(to engine.NodeID, message []byte) error
+	// Containers starts containers; nil on a node that runs no functions.
+	Containers Containers
+	// Runtime and Facts are for switches, which are evaluated without one.
+	Runtime *function.Runtime
+	Facts   *facts.Facts
+	// Documents performs the operations that engines wait for.
+	Documents Documents
+	// Release drops the data of an attempt that are for this node to drop.
+	Release func(ctx context.Context, i engine.Invocation) error
+	// Observer is told what happens.
+	Observer Observer
+	// Journal, if set, keeps the inputs of the engine.
+	Journal Journal
+}
+
+// Containers starts function containers.
+type Containers interface {
+	// Start starts a container for a function, because of an instance of it,
+	// and returns when it can run tasks. If ctx ends it is not needed any more.
+	Start(ctx context.Context, i *facts.Instance) (Container, error)
+}
+
+// Container runs tasks of a function, one at a time.
+type Container interface {
+	// Run runs a task. If ctx ends the task is killed, and what is returned
+	// means nothing.
+	Run(ctx context.Context, t *function.Task) function.Result
+	// Lost is closed when the container has died by itself.
+	Lost() <-chan struct{}
+	// Close stops the container.
+	Close()
+}
+
+// Documents performs operations on the database.
+type Documents interface {
+	Perform(ctx context.Context, kind engine.DocumentKind, s *engine.Subject, items uint32) error
+}
+
+// Observer is told what happens on a node. It is called by several goroutines
+// and must not block.
+type Observer interface {
+	// Admitted: the invocation Number has been given a name.
+	Admitted(number int64, i engine.Invocation)
+	// Sent: a message is on its way.
+	Sent(m *engine.Message)
+	// Received: it has arrived.
+	Received(m *engine.Message, sent, at engine.Time)
+	// Waited: the engine waited for an operation on the database, or for a
+	// switch.
+	Waited(s *engine.Subject, from, to engine.Time)
+	// Started: a container has been given a task, Ended: it has run it.
+	Started(at engine.Time, i engine.Invocation, cold bool)
+	Ended(*Report)
+	// Finished: the invocation has ended.
+	Finished(at engine.Time, i engine.Invocation, o engine.Outcome)
+	// Failed: something went wrong that is not the subject of study.
+	Failed(error)
+}
+
+// Report is what is told of a task that has run.
+type Report struct {
+	facts.Instance
+	Node      engine.NodeID
+	Container engine.ContainerID
+	Cold      bool
+	// Queued is when it was triggered.
+	Queued engine.Time
+	function.Result
+}
+
+// Journal keeps what an engine was told and what it asked for.
+type Journal interface {
+	Step(now engine.Time, e *engine.Event, effects []engine.Effect) error
+}
+
+// Agent drives one engine.
+type Agent struct {
+	Config
+	engine  *engine.Node
+	effects engine.Effects
+	inbox   *inbox
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // all that goes on beside the loop
+	loop    sync.WaitGroup
+
+	// Used by the loop only.
+	numbers    [][]numbered // by workflow and slot
+	containers map[engine.ContainerID]*container
+	timers     map[engine.Timer]*time.Timer
+	scratch    []byte
+}
+
+// numbered is what the driver knows of the occupant of a slot: the number of
+// the invocation, which travels with messages.
+type numbered struct {
+	generation uint32
+	number     int64
+}
+
+// unknown is the number of an invocation that a node has not heard of.
+const unknown int64 = -1
+
+// container is one that has been asked for.
+type container struct {
+	cancel context.CancelFunc
+	tasks  chan *assignment // holds at most one
+}
+
+type assignment struct {
+	task   *function.Task
+	report *Report
+}
+
+// New makes an agent and starts its loop.
+func New(c Config) *Agent {
+	a := &Agent{
+		Config: c, inbox: newInbox(), numbers: make([][]numbered, len(c.System.Workflows)),
+		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{},
+	}
+	if c.Restarted {
+		a.engine = engine.RestartNode(c.Node, c.System)
+	} else {
+		a.engine = engine.NewNode(c.Node, c.System)
+	}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.loop.Go(a.run)
+	return a
+}
+
+// Tell has the engine handle an event, once it has handled those before.
+func (a *Agent) Tell(e *engine.Event) { a.inbox.push(item{event: *e}) }
+
+// Arrive asks for an invocation, by its number among those of its workflow.
+// The node must be the gateway.
+func (a *Agent) Arrive(w engine.WorkflowID, number int64) {
+	e := &engine.Event{Kind: engine.EventArrive, Number: number}
+	e.Invocation.Workflow = w
+	a.Tell(e)
+}
+
+// Open returns what the node has under way, unless the agent is closed.
+func (a *Agent) Open() (open engine.Open, ok bool) {
+	answer := make(chan engine.Open, 1)
+	if !a.inbox.push(item{do: func() { answer <- a.engine.Open() }}) {
+		return open, false
+	}
+	select {
+	case open = <-answer:
+		return open, true
+	case <-a.ctx.Done():
+		return open, false
+	}
+}
+
+// Close stops the loop and all that it has set off, and waits for that. Nobody
+// is told.
+func (a *Agent) Close() {
+	a.cancel()
+	a.inbox.close()
+	a.loop.Wait()
+	for _, t := range a.timers {
+		t.Stop()
+	}
+	a.work.Wait()
+}
+
+func (a *Agent) run() {
+	var batch []item
+	for {
+		var ok bool
+		if batch, ok = a.inbox.take(batch); !ok {
+			return
+		}
+		for i := range batch {
+			if a.ctx.Err() != nil {
+				return
+			}
+			if batch[i].do != nil {
+				batch[i].do()
+			} else {
+				a.step(&batch[i].event)
+			}
+		}
+		clear(batch)
+	}
+}
+
+// step has the engine handle an event and does what it asks for.
+func (a *Agent) step(e *engine.Event) {
+	now := a.Now()
+	a.engine.Step(now, *e, &a.effects)
+	if a.Journal != nil {
+		if err := a.Journal.Step(now, e, a.effects.List); err != nil {
+			a.Observer.Failed(fmt.Errorf("the inputs of node %d cannot be recorded any more: %w", a.Node, err))
+			a.Journal = nil
+		}
+	}
+	finished := false
+	for i := range a.effects.List {
+		effect := &a.effects.List[i]
+		a.apply(now, effect)
+		finished = finished || effect.Kind == engine.EffectFinish
+	}
+	if finished { // Told last, so that what the end has set off belongs to it.
+		for i := range a.effects.List {
+			if effect := &a.effects.List[i]; effect.Kind == engine.EffectFinish {
+				a.Observer.Finished(now, effect.Invocation, effect.Outcome)
+			}
+		}
+	}
+	a.effects.Reset()
+}
+
+func (a *Agent) apply(now engine.Time, e *engine.Effect) {
+	switch e.Kind {
+	case engine.EffectAdmit:
+		a.note(e.Invocation, e.Number)
+		a.Observer.Admitted(e.Number, e.Invocation)
+	case engine.EffectSend:
+		a.send(now, &e.Message)
+	case engine.EffectStart:
+		a.start(e)
+	case engine.EffectStop:
+		a.stop(e.Container)
+	case engine.EffectRun:
+		a.runTask(now, e)
+	case engine.EffectEvaluate:
+		a.evaluate(now, e)
+	case engine.EffectDocument:
+		a.document(now, e)
+	case engine.EffectTimer:
+		a.setTimer(now, e)
+	case engine.EffectRelease:
+		a.release(e.Invocation)
+	case engine.EffectFinish:
+	default:
+		a.Observer.Failed(fmt.Errorf("the engine of node %d asks to %s, which this back end cannot do", a.Node, e.Kind))
+	}
+}
+
+// Numbers of invocations.
+
+// note remembers the number of an invocation, unless a later one has its slot.
+func (a *Agent) note(i engine.Invocation, number int64) {
+	slots := a.numbers[i.Workflow]
+	for int(i.Slot) >= len(slots) {
+		slots = append(slots, numbered{number: unknown})
+	}
+	a.numbers[i.Workflow] = slots
+	if n := &slots[i.Slot]; i.Generation >= n.generation && number != unknown {
+		*n = numbered{i.Generation, number}
+	}
+}
+
+func (a *Agent) number(i engine.Invocation) int64 {
+	if slots := a.numbers[i.Workflow]; int(i.Slot) < len(slots) && slots[i.Slot].generation == i.Generation {
+		return slots[i.Slot].number
+	}
+	return unknown
+}
+
+func (a *Agent) instance(e *engine.Effect) facts.Instance {
+	return facts.Instance{Subject: e.Subject, Number: a.number(e.Invocation), Try: e.Try}
+}
+
+// Messages.
+
+// send puts a message on its way, with the number of its invocation and the
+// time.
+func (a *Agent) send(now engine.Time, m *engine.Message) {
+	a.Observer.Sent(m)
+	if m.To == a.Node {
+		a.inbox.push(item{event: engine.Event{Kind: engine.EventDeliver, Message: *m}})
+		a.Observer.Received(m, now, now)
+		return
+	}
+	a.scratch = binary.AppendVarint(a.scratch[:0], a.number(m.Invocation))
+	a.scratch = binary.AppendVarint(a.scratch, now)
+	a.scratch = wire.AppendMessage(a.scratch, m)
+	if err := a.Send(m.To, a.scratch); err != nil {
+		a.Observer.Failed(fmt.Errorf("node %d cannot send a %s: %w", a.Node, m.Kind, err))
+	}
+}
+
+// Receive takes a message of another node.
+func (a *Agent) Receive(from engine.NodeID, message []byte) {
+	r := wire.NewReader(message)
+	number, sent := r.Int(math.MaxInt64), r.Int(math.MaxInt64)
+	m := r.Message()
+	err := r.End()
+	switch {
+	case err != nil:
+	case m.From != from || m.To != a.Node:
+		err = fmt.Errorf("it says that it is from node %d for node %d", m.From, m.To)
+	default:
+		err = wire.Check(a.System, &m)
+	}
+	if err != nil {
+		a.Observer.Failed(fmt.Errorf("a message from node %d to node %d is not right: %w", from, a.Node, err))
+		return
+	}
+	a.inbox.push(item{do: func() {
+		a.note(m.Invocation, number)
+		a.Observer.Received(&m, sent, a.Now())
+		a.step(&engine.Event{Kind: engine.EventDeliver, Message: m})
+	}})
+}
+
+// Containers.
+
+func (a *Agent) start(e *engine.Effect) {
+	ctx, cancel := context.WithCancel(a.ctx)
+	c := &container{cancel: cancel, tasks: make(chan *assignment, 1)}
+	a.containers[e.Container] = c
+	instance, id := a.instance(e), e.Container
+	a.work.Go(func() {
+		defer cancel()
+		handle, err := a.Containers.Start(ctx, &instance)
+		if err != nil {
+			if ctx.Err() == nil {
+				a.Observer.Failed(fmt.Errorf("a container cannot be started: %w", err))
+				a.Tell(&engine.Event{Kind: engine.EventContainerFailed, Container: id})
+			}
+			return
+		}
+		defer handle.Close()
+		a.Tell(&engine.Event{Kind: engine.EventContainerUp, Container: id})
+		a.serve(ctx, id, c, handle)
+	})
+}
+
+// serve runs the tasks of a container until it is stopped or lost.
+func (a *Agent) serve(ctx context.Context, id engine.ContainerID, c *container, handle Container) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-handle.Lost():
+			a.Tell(&engine.Event{Kind: engine.EventContainerLost, Container: id})
+			return
+		case s := <-c.tasks:
+			s.task.Posted = func(output int32, items uint32) {
+				e := engine.Event{Kind: engine.EventItems, Container: id, Number: int64(output)}
+				e.Subject, e.Items = s.task.Subject, items
+				a.Tell(&e)
+			}
+			s.report.Result = handle.Run(ctx, s.task)
+			if ctx.Err() != nil {
+				return
+			}
+			select {
+			case <-handle.Lost():
+				continue // Which is what is reported.
+			default:
+			}
+			a.Observer.Ended(s.report)
+			a.Tell(&engine.Event{Kind: engine.EventTaskEnded, Outcome: s.report.Outcome, Container: id})
+		}
+	}
+}
+
+func (a *Agent) stop(id engine.ContainerID) {
+	if c := a.containers[id]; c != nil {
+		c.cancel()
+		delete(a.containers, id)
+	}
+}
+
+func (a *Agent) runTask(now engine.Time, e *engine.Effect) {
+	c := a.containers[e.Container]
+	if c == nil {
+		a.Observer.Failed(fmt.Errorf("node %d: there is no container %d to run a task in", a.Node, e.Container.Index))
+		return
+	}
+	a.Observer.Started(now, e.Invocation, e.Cold)
+	instance := a.instance(e)
+	c.tasks <- &assignment{
+		&function.Task{Instance: instance, Plan: ownPlan(&e.Plan)},
+		&Report{Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, Queued: e.Since},
+	}
+}
+
+// ownPlan is a plan that outlives the effect.
+func ownPlan(p *engine.Plan) engine.Plan {
+	own := *p
+	own.Sources = slices.Clone(p.Sources)
+	return own
+}
+
+// What engines wait for.
+
+func (a *Agent) evaluate(now engine.Time, e *engine.Effect) {
+	answer := engine.Event{Kind: engine.EventSwitched, Message: e.Message}
+	task := &function.Task{Instance: a.instance(e), Plan: ownPlan(&e.Plan)}
+	a.work.Go(func() {
+		if o, err := a.Runtime.Fetch(a.ctx, task); err != nil && o == engine.Failed && a.ctx.Err() == nil {
+			a.Observer.Failed(fmt.Errorf("a switch cannot read its inputs: %w", err))
+		}
+		answer.Number = int64(a.Facts.Branch(&task.Instance))
+		a.Observer.Waited(&task.Subject, now, a.Now())
+		a.Tell(&answer)
+	})
+}
+
+func (a *Agent) document(now engine.Time, e *engine.Effect) {
+	answer := engine.Event{Kind: engine.EventDocument, Document: e.Document, Message: e.Message}
+	a.work.Go(func() {
+		if err := a.Documents.Perform(a.ctx, answer.Document, &answer.Subject, answer.Items); err != nil && a.ctx.Err() == nil {
+			a.Observer.Failed(fmt.Errorf("the operation %s on the database: %w", answer.Document, err))
+		}
+		a.Observer.Waited(&answer.Subject, now, a.Now())
+		a.Tell(&answer)
+	})
+}
+
+// setTimer sets a timer. One of the same name that is still waiting is
+// forgotten, as only the last matters.
+func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
+	if before := a.timers[e.Timer]; before != nil {
+		before.Stop()
+	}
+	event := engine.Event{Kind: engine.EventTimer, Timer: e.Timer}
+	a.timers[e.Timer] = time.AfterFunc(time.Duration(max(e.At-now, 0)), func() { a.Tell(&event) })
+}
+
+func (a *Agent) release(i engine.Invocation) {
+	a.work.Go(func() {
+		if err := a.Release(a.ctx, i); err != nil && a.ctx.Err() == nil {
+			a.Observer.Failed(fmt.Errorf("data of an invocation that has ended cannot be dropped: %w", err))
+		}
+	})
+}

@@ -1,0 +1,392 @@
+package function
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flowtwin/flowtwin/emu/facts"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+)
+
+// Store keeps data. It sees to it that what is read is what was written.
+type Store interface {
+	// Put keeps a payload. The error is ErrConflict if it was refused because
+	// of another put at the same time: then it is sent again.
+	Put(ctx context.Context, k *Key, payload []byte) error
+	// Get returns a payload. The error is ErrMissing if there is none.
+	Get(ctx context.Context, k *Key) ([]byte, error)
+}
+
+// Errors of stores.
+var (
+	ErrMissing  = errors.New("there is no such datum")
+	ErrConflict = errors.New("another put was first")
+)
+
+// Journal takes the documents that some platforms write about functions.
+type Journal interface {
+	// Log saves a document about a key that is fetched or put.
+	Log(ctx context.Context, k *Key) error
+	// SaveList saves the list that a foreach iterates over.
+	SaveList(ctx context.Context, i engine.Invocation, f workflow.FunctionID, items uint32) error
+}
+
+// Compute lets time pass as a function computes. It returns early if ctx ends.
+type Compute func(ctx context.Context, work engine.Time)
+
+// Runtime is all that function instances on a node need.
+type Runtime struct {
+	Workflows []*workflow.Workflow
+	Rules     *engine.Rules
+	Facts     *facts.Facts
+	// Store is the remote store with an object for each datum, Guarded the
+	// same with one document for each invocation, Memory that of the node.
+	Store, Guarded, Memory Store
+	Journal                Journal
+	// Lookups is how often a datum that is not there is looked for.
+	Lookups int
+	Compute Compute
+	Now     func() engine.Time
+
+	optional [][]bool // by workflow and function: a switch may skip it
+}
+
+// New completes a Runtime.
+func New(r Runtime) *Runtime {
+	for _, w := range r.Workflows {
+		optional := make([]bool, len(w.Functions))
+		for _, f := range w.Order {
+			optional[f] = slices.ContainsFunc(w.Functions[f].After, func(p workflow.FunctionID) bool {
+				return w.Functions[p].Kind == workflow.Switch || optional[p]
+			})
+		}
+		r.optional = append(r.optional, optional)
+	}
+	return &r
+}
+
+// Task is a function instance to be run.
+type Task struct {
+	facts.Instance
+	Plan engine.Plan
+	// Posted is told the length of each list, before it is put.
+	Posted func(output int32, items uint32)
+}
+
+// Result is what has become of a task.
+type Result struct {
+	Outcome engine.Outcome
+	// Err says why it did not complete.
+	Err error
+	// Started, Fetched and so on are measured as results/record defines them.
+	Started, Ended    engine.Time
+	Fetch, Put, Retry engine.Time
+	Bytes
+}
+
+// Bytes counts what was moved.
+type Bytes struct {
+	RemoteRead, RemoteWritten, LocalRead, LocalWritten, Resent int64
+	Conflicts                                                  int
+}
+
+// Run runs a task. If ctx ends, the task has been killed and what is returned
+// means nothing.
+func (r *Runtime) Run(ctx context.Context, t *Task) Result {
+	run := r.begin(t)
+	run.result.Started = r.Now()
+	run.result.Outcome, run.result.Err = run.all(ctx)
+	run.result.Ended = r.Now()
+	return run.result
+}
+
+// Fetch only reads the inputs, as the evaluation of a switch does.
+func (r *Runtime) Fetch(ctx context.Context, t *Task) (engine.Outcome, error) {
+	return r.begin(t).fetch(ctx)
+}
+
+func (r *Runtime) begin(t *Task) *run {
+	w := r.Workflows[t.Invocation.Workflow]
+	return &run{runtime: r, task: t, workflow: w, function: &w.Functions[t.Function]}
+}
+
+// run is a task that is running.
+type run struct {
+	runtime  *Runtime
+	task     *Task
+	workflow *workflow.Workflow
+	function *workflow.Function
+	result   Result
+}
+
+func (r *run) all(ctx context.Context) (engine.Outcome, error) {
+	if o, err := r.fetch(ctx); err != nil {
+		return o, err
+	}
+	work := r.runtime.Facts.Compute(&r.task.Instance)
+	done := engine.Time(0)
+	for _, output := range postingOrder(r.function) {
+		until := work
+		if at := r.function.Outputs[output].PostedAt; at < 1 {
+			until = engine.Time(float64(work)*at + 0.5)
+		}
+		r.runtime.Compute(ctx, until-done)
+		done = until
+		if err := r.post(ctx, output); err != nil {
+			return engine.Failed, err
+		}
+	}
+	r.runtime.Compute(ctx, work-done)
+	return engine.Completed, ctx.Err()
+}
+
+// postingOrder lists a function's outputs in the order in which they are
+// posted.
+func postingOrder(f *workflow.Function) []int32 {
+	order := make([]int32, len(f.Outputs))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(f.Outputs[a].PostedAt, f.Outputs[b].PostedAt) })
+	return order
+}
+
+// Fetching.
+
+// input is a datum to be fetched.
+type input struct {
+	key    Key
+	source engine.Source
+	// optional: what a switch skips is not there, and nobody misses it.
+	optional bool
+}
+
+// fetch reads all inputs in parallel.
+func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
+	began := r.runtime.Now()
+	inputs := r.inputs()
+	if len(inputs) == 0 {
+		return engine.Completed, ctx.Err()
+	}
+	errs := make([]error, len(inputs))
+	moved := make([]Bytes, len(inputs))
+	var all sync.WaitGroup
+	for i := range inputs {
+		if i == len(inputs)-1 { // The last one needs no goroutine of its own.
+			errs[i] = r.get(ctx, &inputs[i], &moved[i])
+			break
+		}
+		all.Go(func() { errs[i] = r.get(ctx, &inputs[i], &moved[i]) })
+	}
+	all.Wait()
+	for i := range moved {
+		r.result.RemoteRead += moved[i].RemoteRead
+		r.result.LocalRead += moved[i].LocalRead
+	}
+	r.result.Fetch = r.runtime.Now() - began
+	outcome, err := engine.Completed, ctx.Err()
+	for i := range errs {
+		switch {
+		case errs[i] == nil || ctx.Err() != nil:
+		case errors.Is(errs[i], ErrMissing):
+			return engine.DataLost, fmt.Errorf("input %s of %s: %w", inputs[i].key.Name(), r.function.Name, errs[i])
+		default:
+			outcome, err = engine.Failed, fmt.Errorf("input %s of %s: %w", inputs[i].key.Name(), r.function.Name, errs[i])
+		}
+	}
+	return outcome, err
+}
+
+// inputs lists what the task reads.
+func (r *run) inputs() []input {
+	t, w := r.task, r.workflow
+	var all []input
+	for i := range r.function.Inputs {
+		in := &r.function.Inputs[i]
+		source := t.Plan.Sources[i]
+		if in.From == workflow.GlobalInput {
+			all = append(all, input{key: GlobalInput(t.Invocation.Workflow, t.Function, i), source: source, optional: source == engine.FromNowhere})
+			continue
+		}
+		from := &w.Functions[in.From]
+		producer := t.Path.Outer(w.Scopes[from.Scope].Depth)
+		optional := r.runtime.optional[t.Invocation.Workflow][in.From]
+		add := func(path workflow.Path) {
+			all = append(all, input{Key{t.Invocation, in.From, in.Output, path}, source, optional})
+		}
+		switch in.Access {
+		case workflow.AccessSame:
+			add(producer)
+		case workflow.AccessItem:
+			add(t.Path.Outer(w.ItemLevel(t.Function, *in) + 1))
+		case workflow.AccessAllItems:
+			n := r.items(in.From, in.Output, producer)
+			for item := range n {
+				add(producer.Item(item, n))
+			}
+		case workflow.AccessGather:
+			over := w.Scopes[from.Scope].Over
+			n := r.items(over.Function, over.Output, t.Path)
+			for item := range n {
+				add(t.Path.Item(item, n))
+			}
+		}
+	}
+	return all
+}
+
+// items returns the length of a list that another function has posted.
+func (r *run) items(f workflow.FunctionID, output int32, path workflow.Path) uint32 {
+	producer := facts.Instance{Subject: r.task.Subject, Number: r.task.Number}
+	producer.Function, producer.Path = f, path
+	return r.runtime.Facts.Items(&producer, output)
+}
+
+func (r *run) get(ctx context.Context, in *input, moved *Bytes) error {
+	rt := r.runtime
+	store := rt.Store
+	switch {
+	case in.source == engine.FromMemory:
+		store = rt.Memory
+	case r.task.Plan.Guarded && in.key.Output >= 0:
+		store = rt.Guarded
+	}
+	payload, err := store.Get(ctx, &in.key)
+	if errors.Is(err, ErrMissing) && in.optional {
+		// Who looks for it does not know that it never comes.
+		for n := 1; n < rt.Lookups && errors.Is(err, ErrMissing); n++ {
+			payload, err = store.Get(ctx, &in.key)
+		}
+		if errors.Is(err, ErrMissing) {
+			return r.log(ctx, &in.key)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if in.source == engine.FromMemory {
+		moved.LocalRead += int64(len(payload))
+	} else {
+		moved.RemoteRead += int64(len(payload))
+	}
+	return r.log(ctx, &in.key)
+}
+
+// log saves a document about a key, on platforms that do.
+func (r *run) log(ctx context.Context, k *Key) error {
+	if !r.task.Plan.Logged {
+		return nil
+	}
+	return r.runtime.Journal.Log(ctx, k)
+}
+
+// Putting.
+
+// post puts an output, the items of a list one after the other.
+func (r *run) post(ctx context.Context, output int32) error {
+	o := &r.function.Outputs[output]
+	items := uint32(1)
+	rt := r.runtime
+	if o.List {
+		items = rt.Facts.Items(&r.task.Instance, output)
+		if ctx.Err() == nil {
+			r.task.Posted(output, items)
+		}
+		if rt.Rules.ListDocuments {
+			if err := rt.Journal.SaveList(ctx, r.task.Invocation, r.task.Function, items); err != nil {
+				return fmt.Errorf("the list of %s: %w", r.function.Name, err)
+			}
+		}
+	}
+	key := func(item uint32) Key {
+		k := Key{r.task.Invocation, r.task.Function, output, r.task.Path}
+		if o.List {
+			k.Path = k.Path.Item(item, items)
+		}
+		return k
+	}
+	// The artefact logs before it starts the clock of the put, so that counts
+	// as the function's own time.
+	for item := range items {
+		k := key(item)
+		if err := r.log(ctx, &k); err != nil {
+			return err
+		}
+	}
+	payloads := make([][]byte, items) // Made by the function, so on its own time too.
+	for item := range items {
+		k := key(item)
+		payloads[item] = Payload(rt.Facts.Size(&r.task.Instance, output, k.Path), &k)
+	}
+	began := rt.Now()
+	defer func() { r.result.Put += rt.Now() - began }()
+	for item, payload := range payloads {
+		k := key(uint32(item))
+		if err := r.put(ctx, &k, payload); err != nil {
+			return fmt.Errorf("output %s of %s: %w", k.Name(), r.function.Name, err)
+		}
+	}
+	return nil
+}
+
+// put puts a datum into the store and then the memory, as the plan says.
+func (r *run) put(ctx context.Context, k *Key, payload []byte) error {
+	size := int64(len(payload))
+	if r.task.Plan.Target&data.Store != 0 {
+		store := r.runtime.Store
+		if r.task.Plan.Guarded {
+			store = r.runtime.Guarded
+		}
+		for {
+			uploading := r.runtime.Now()
+			err := store.Put(ctx, k, payload)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrConflict) || ctx.Err() != nil {
+				return err
+			}
+			r.result.Conflicts++
+			r.result.Resent += size
+			r.result.Retry += r.runtime.Now() - uploading
+		}
+		r.result.RemoteWritten += size
+	}
+	if r.task.Plan.Target&data.Memory != 0 {
+		if err := r.runtime.Memory.Put(ctx, k, payload); err != nil {
+			return err
+		}
+		r.result.LocalWritten += size
+	}
+	return nil
+}
+
+// Sleep computes by waiting.
+func Sleep(ctx context.Context, work engine.Time) {
+	if work <= 0 {
+		return
+	}
+	timer := time.NewTimer(time.Duration(work))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Spin computes by keeping a processor busy for the time that it is to take on
+// one of its own.
+func Spin(ctx context.Context, work engine.Time) {
+	for until := time.Now().Add(time.Duration(work)); time.Now().Before(until) && ctx.Err() == nil; {
+		for x := uint64(1); x < 1<<12; {
+			x += x&1 + 1
+		}
+	}
+}

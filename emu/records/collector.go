@@ -1,0 +1,273 @@
+package records
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/scenarios"
+)
+
+// Collector takes what the agents of a trial observe, and hands each record on
+// when it is complete.
+type Collector struct {
+	trial    *scenarios.Trial
+	recorder record.Recorder
+	traced   bool
+	// ended is told of each invocation whose record has been made.
+	ended func(*record.Invocation)
+
+	mu          sync.Mutex
+	asked       map[asked]*arrival
+	invocations map[engine.Invocation]*invocation // without attempt and epoch
+	failures    []error
+	failed      int
+	bytes       Moved
+}
+
+// asked names an invocation before the gateway does.
+type asked struct {
+	workflow engine.WorkflowID
+	number   int64
+}
+
+type arrival struct {
+	client         int
+	intended, sent engine.Time
+}
+
+// invocation is what is known of one that has not ended.
+type invocation struct {
+	attempt  uint16
+	record   record.Invocation
+	tasks    []*task
+	controls []control
+}
+
+// task is one that has run, in the order of their ends.
+type task struct {
+	record.Task
+	attempt uint16
+}
+
+// Moved is what went from and to services in all.
+type Moved struct {
+	RemoteRead, RemoteWritten, LocalRead, LocalWritten, Resent int64
+}
+
+// NewCollector returns a collector. ended is called after each record, by one
+// goroutine at a time; it must not call the collector.
+func NewCollector(t *scenarios.Trial, r record.Recorder, ended func(*record.Invocation)) *Collector {
+	return &Collector{
+		trial: t, recorder: r, traced: r.WantsTasks(), ended: ended,
+		asked: map[asked]*arrival{}, invocations: map[engine.Invocation]*invocation{},
+	}
+}
+
+// Ask notes that an invocation is being asked for. client is -1 in an open
+// loop.
+func (c *Collector) Ask(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked[asked{w, number}] = &arrival{client, intended, sent}
+}
+
+// slotOf names the occupant of a slot, whatever its attempt.
+func slotOf(i engine.Invocation) engine.Invocation {
+	i.Attempt, i.Epoch = 0, 0
+	return i
+}
+
+// of returns an invocation that has not ended, or nil.
+func (c *Collector) of(i engine.Invocation) *invocation { return c.invocations[slotOf(i)] }
+
+// Admitted implements agent.Observer.
+func (c *Collector) Admitted(number int64, i engine.Invocation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := asked{i.Workflow, number}
+	a := c.asked[key]
+	if a == nil {
+		return
+	}
+	delete(c.asked, key)
+	c.invocations[slotOf(i)] = &invocation{
+		record: record.Invocation{
+			Workflow: int(i.Workflow), Number: number, Client: a.client,
+			Measured: c.trial.Loads[i.Workflow].Measured(number, a.intended),
+			Intended: a.intended, Sent: a.sent, Started: -1, Attempts: 1,
+		},
+	}
+}
+
+// Sent implements agent.Observer.
+func (c *Collector) Sent(m *engine.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.of(m.Invocation); i != nil {
+		i.record.Messages++
+	}
+}
+
+// Received implements agent.Observer.
+func (c *Collector) Received(m *engine.Message, sent, at engine.Time) {
+	kind := controlMessage
+	if m.Kind == engine.MessageProbe || m.Kind == engine.MessageProbed {
+		kind = controlProbe
+	}
+	c.control(&m.Subject, kind, sent, at)
+}
+
+// Waited implements agent.Observer.
+func (c *Collector) Waited(s *engine.Subject, from, to engine.Time) {
+	c.control(s, controlSync, from, to)
+}
+
+func (c *Collector) control(s *engine.Subject, kind controlKind, from, to engine.Time) {
+	if !c.traced {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.of(s.Invocation); i != nil {
+		i.controls = append(i.controls, control{kind, s.Invocation.Attempt, s.Function, s.Path, from, to})
+	}
+}
+
+// Started implements agent.Observer. With the first task of a new attempt,
+// what earlier ones have done is void.
+func (c *Collector) Started(at engine.Time, id engine.Invocation, cold bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.of(id)
+	if i == nil {
+		return
+	}
+	i.attempt = max(i.attempt, id.Attempt)
+	i.record.Tasks++
+	if cold {
+		i.record.ColdStarts++
+	}
+	if i.record.Started < 0 {
+		i.record.Started = at
+	}
+}
+
+// Ended implements agent.Observer.
+func (c *Collector) Ended(r *agent.Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes.RemoteRead += r.RemoteRead
+	c.bytes.RemoteWritten += r.RemoteWritten
+	c.bytes.LocalRead += r.LocalRead
+	c.bytes.LocalWritten += r.LocalWritten
+	c.bytes.Resent += r.Resent
+	if r.Err != nil {
+		c.fail(fmt.Errorf("a task failed on node %d: %w", r.Node, r.Err))
+	}
+	i := c.of(r.Invocation)
+	if i == nil {
+		return
+	}
+	t := &task{attempt: r.Invocation.Attempt, Task: record.Task{
+		Workflow: i.record.Workflow, Number: i.record.Number, Function: r.Function, Path: r.Path, Try: int(r.Try),
+		Node: r.Node, Container: r.Container.Index, Cold: r.Cold, Outcome: r.Outcome,
+		Queued: r.Queued, Started: r.Result.Started, Ended: r.Result.Ended, Fetch: r.Fetch, Put: r.Put,
+		Retry: r.Retry, Conflicts: r.Conflicts,
+	}}
+	t.Compute = t.Ended - t.Started - t.Fetch - t.Put
+	i.tasks = append(i.tasks, t)
+	record := &i.record
+	record.FetchTime += r.Fetch
+	record.PutTime += r.Put
+	record.Conflicts += r.Conflicts
+	record.RemoteRead += r.RemoteRead
+	record.RemoteWritten += r.RemoteWritten
+	record.LocalRead += r.LocalRead
+	record.LocalWritten += r.LocalWritten
+	record.ResentBytes += r.Resent
+	memory := c.workflow(r.Invocation.Workflow).Functions[r.Function].Memory
+	if memory == 0 {
+		memory = int64(c.trial.Profile.Container.Memory)
+	}
+	record.ContainerByteTime += float64(memory) * float64(t.Ended-t.Started)
+}
+
+func (c *Collector) workflow(w engine.WorkflowID) *workflow.Workflow { return c.trial.Workflows[w] }
+
+// Finished implements agent.Observer.
+func (c *Collector) Finished(at engine.Time, id engine.Invocation, o engine.Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := c.of(id)
+	if i == nil {
+		return
+	}
+	delete(c.invocations, slotOf(id))
+	r := &i.record
+	i.attempt = id.Attempt
+	r.Ended, r.Outcome, r.Attempts = at, o, int(id.Attempt)+1
+	if r.Started < 0 {
+		r.Started = at
+	}
+	c.complete(i)
+}
+
+// complete makes the record of an invocation that has ended.
+func (c *Collector) complete(i *invocation) {
+	r := &i.record
+	chain := newChain(c.trial.Workflows[r.Workflow], i)
+	chain.phases()
+	chain.criticalTime()
+	price := &c.trial.Profile.Price
+	r.Cost = price.GBSecond*r.ContainerByteTime/1e18 + price.Task*float64(r.Tasks)
+	if c.traced {
+		chain.divideControl()
+		for _, t := range i.tasks {
+			c.recorder.Task(&t.Task)
+		}
+	}
+	c.recorder.Invocation(r)
+	c.ended(r)
+}
+
+// Failed implements agent.Observer.
+func (c *Collector) Failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fail(err)
+}
+
+// fail keeps the first of what went wrong, and counts all.
+func (c *Collector) fail(err error) {
+	const kept = 10
+	c.failed++
+	if len(c.failures) < kept {
+		c.failures = append(c.failures, err)
+	}
+}
+
+// Failures returns the first things that went wrong, and how many did.
+func (c *Collector) Failures() ([]error, int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failures, c.failed
+}
+
+// Open counts the invocations that have been asked for and have not ended.
+func (c *Collector) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.asked) + len(c.invocations)
+}
+
+// Moved returns what tasks have moved so far, those of attempts that came to
+// nothing included.
+func (c *Collector) Moved() Moved {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
+}

@@ -1,0 +1,125 @@
+package shape
+
+import (
+	"context"
+	"io"
+	"math"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// sink takes what is written to it; source writes without end.
+func serve(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go handle(c)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func sink(t *testing.T) string {
+	return serve(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c); c.Close() })
+}
+
+func source(t *testing.T) string {
+	return serve(t, func(c net.Conn) {
+		for b := make([]byte, 64<<10); ; {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func dial(t *testing.T, l Link, address string) net.Conn {
+	t.Helper()
+	var d net.Dialer
+	c, err := l.Dial(d.DialContext)(context.Background(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// within fails unless got is within a fraction of want.
+func within(t *testing.T, what string, got, want time.Duration, fraction float64) {
+	t.Helper()
+	if math.Abs(float64(got-want)) > fraction*float64(want) {
+		t.Errorf("%s took %v, want %v ± %.0f %%", what, got, want, 100*fraction)
+	}
+}
+
+func TestRateIsKeptEachWay(t *testing.T) {
+	const rate, size = 50e6, 5 << 20
+	want := time.Duration(size / rate * 1e9)
+	for name, test := range map[string]func(){
+		"writing": func() {
+			_, _ = dial(t, Link{Out: []*Bucket{NewBucket(rate)}}, sink(t)).Write(make([]byte, size))
+		},
+		"reading": func() {
+			_, _ = io.CopyN(io.Discard, dial(t, Link{In: []*Bucket{NewBucket(rate)}}, source(t)), size)
+		},
+		"two buckets, of which one is slower": func() {
+			_, _ = dial(t, Link{Out: []*Bucket{NewBucket(4 * rate), NewBucket(rate)}}, sink(t)).Write(make([]byte, size))
+		},
+	} {
+		began := time.Now()
+		test()
+		within(t, name, time.Since(began), want, 0.1)
+	}
+}
+
+// Nobody saves up what was not used: the first bytes after a pause are no
+// faster.
+func TestAPauseGivesNoCredit(t *testing.T) {
+	const rate, size = 10e6, 100_000
+	c := dial(t, Link{Out: []*Bucket{NewBucket(rate)}}, sink(t))
+	for range 3 {
+		began := time.Now()
+		if _, err := c.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "a small write", time.Since(began), 10*time.Millisecond, 0.4)
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestConnectionsShareEqually(t *testing.T) {
+	const rate, size = 40e6, 2 << 20
+	shared := NewBucket(rate)
+	var all sync.WaitGroup
+	took := make([]time.Duration, 4)
+	began := time.Now()
+	for i := range took {
+		c := dial(t, Link{Out: []*Bucket{shared}}, sink(t))
+		all.Go(func() {
+			_, _ = c.Write(make([]byte, size))
+			took[i] = time.Since(began)
+		})
+	}
+	all.Wait()
+	for _, d := range took {
+		within(t, "each of four", d, time.Duration(4*size/rate*1e9), 0.15)
+	}
+}
+
+func TestNoBucketsAreNoLimit(t *testing.T) {
+	c := dial(t, Link{}, sink(t))
+	if _, shaped := c.(*conn); shaped {
+		t.Error("the connection passes a link that has no limit")
+	}
+}
