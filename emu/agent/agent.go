@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/facts"
@@ -112,6 +113,8 @@ type Agent struct {
 	work    sync.WaitGroup // all that goes on beside the loop
 	loop    sync.WaitGroup
 
+	releasing atomic.Int64
+
 	// Used by the loop only.
 	numbers    [][]numbered // by workflow and slot
 	containers map[engine.ContainerID]*container
@@ -179,6 +182,13 @@ func (a *Agent) Open() (open engine.Open, ok bool) {
 	case <-a.ctx.Done():
 		return open, false
 	}
+}
+
+// Quiet reports whether nothing is under way on the node, what releases have
+// left to do included.
+func (a *Agent) Quiet() bool {
+	open, ok := a.Open()
+	return !ok || open == (engine.Open{}) && a.releasing.Load() == 0
 }
 
 // Close stops the loop and all that it has set off, and waits for that. Nobody
@@ -453,7 +463,9 @@ func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
 }
 
 func (a *Agent) release(i engine.Invocation) {
+	a.releasing.Add(1)
 	a.work.Go(func() {
+		defer a.releasing.Add(-1)
 		if err := a.Release(a.ctx, i); err != nil && a.ctx.Err() == nil {
 			a.Observer.Failed(fmt.Errorf("data of an invocation that has ended cannot be dropped: %w", err))
 		}

@@ -35,7 +35,7 @@ type Journal interface {
 	// Log saves a document about a key that is fetched or put.
 	Log(ctx context.Context, k *Key) error
 	// SaveList saves the list that a foreach iterates over.
-	SaveList(ctx context.Context, i engine.Invocation, f workflow.FunctionID, items uint32) error
+	SaveList(ctx context.Context, s *engine.Subject, items uint32) error
 }
 
 // Compute lets time pass as a function computes. It returns early if ctx ends.
@@ -300,7 +300,7 @@ func (r *run) post(ctx context.Context, output int32) error {
 			r.task.Posted(output, items)
 		}
 		if rt.Rules.ListDocuments {
-			if err := rt.Journal.SaveList(ctx, r.task.Invocation, r.task.Function, items); err != nil {
+			if err := rt.Journal.SaveList(ctx, &r.task.Subject, items); err != nil {
 				return fmt.Errorf("the list of %s: %w", r.function.Name, err)
 			}
 		}

@@ -52,3 +52,15 @@ func (k *Key) Name() string {
 	}
 	return string(b)
 }
+
+// Indices writes the indices of a path, with dots between them.
+func Indices(p workflow.Path) string {
+	b := make([]byte, 0, 16)
+	for i := range p.Depth() {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = strconv.AppendUint(b, uint64(p.Level(i).Index), 10)
+	}
+	return string(b)
+}
