@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/results/views"
@@ -65,8 +66,8 @@ func oneArgument(what string) cobra.PositionalArgs {
 }
 
 func (f *runFlags) run(c *cobra.Command, args []string) error {
-	if f.backend != "sim" {
-		return fmt.Errorf("there is no back end %q: there is sim", f.backend)
+	if f.backend != "sim" && f.backend != "local" {
+		return fmt.Errorf("there is no back end %q: there are sim and local", f.backend)
 	}
 	if f.parallel < 0 {
 		return fmt.Errorf("--parallel %d: it cannot be negative", f.parallel)
@@ -124,6 +125,10 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	}
 	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
 		o.Backend, o.Serves, o.Dir, o.ScenarioDir = "sim", simulated(), dir, scenarioDir
+		if f.backend == "local" {
+			o.Backend, o.Parallel = "local", 1
+			return rundir.Execute(c.Context(), plan, local.World{Warn: func(s string) { fmt.Fprintln(c.ErrOrStderr(), s) }}, o)
+		}
 		return rundir.Execute(c.Context(), plan, sim.World{}, o)
 	}}, nil
 }

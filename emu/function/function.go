@@ -38,9 +38,6 @@ type Journal interface {
 	SaveList(ctx context.Context, s *engine.Subject, items uint32) error
 }
 
-// Compute lets time pass as a function computes. It returns early if ctx ends.
-type Compute func(ctx context.Context, work engine.Time)
-
 // Runtime is all that function instances on a node need.
 type Runtime struct {
 	Workflows []*workflow.Workflow
@@ -137,9 +134,11 @@ func (r *run) all(ctx context.Context) (engine.Outcome, error) {
 		if at := r.function.Outputs[output].PostedAt; at < 1 {
 			until = engine.Time(float64(work)*at + 0.5)
 		}
-		r.runtime.Compute(ctx, until-done)
+		began := time.Now()
+		data := r.make(output)
+		r.runtime.Compute(ctx, until-done-int64(time.Since(began)))
 		done = until
-		if err := r.post(ctx, output); err != nil {
+		if err := r.post(ctx, output, data); err != nil {
 			return engine.Failed, err
 		}
 	}
@@ -289,48 +288,52 @@ func (r *run) log(ctx context.Context, k *Key) error {
 
 // Putting.
 
+// datum is what a function has written.
+type datum struct {
+	key     Key
+	payload []byte
+}
+
+// make writes an output: one datum, or the items of a list.
+func (r *run) make(output int32) []datum {
+	rt, t := r.runtime, r.task
+	if !r.function.Outputs[output].List {
+		k := Key{t.Invocation, t.Function, output, t.Path}
+		return []datum{{k, Payload(rt.Facts.Size(&t.Instance, output, k.Path), &k)}}
+	}
+	items := make([]datum, rt.Facts.Items(&t.Instance, output))
+	for i := range items {
+		k := Key{t.Invocation, t.Function, output, t.Path.Item(uint32(i), uint32(len(items)))}
+		items[i] = datum{k, Payload(rt.Facts.Size(&t.Instance, output, k.Path), &k)}
+	}
+	return items
+}
+
 // post puts an output, the items of a list one after the other.
-func (r *run) post(ctx context.Context, output int32) error {
-	o := &r.function.Outputs[output]
-	items := uint32(1)
+func (r *run) post(ctx context.Context, output int32, data []datum) error {
 	rt := r.runtime
-	if o.List {
-		items = rt.Facts.Items(&r.task.Instance, output)
+	if r.function.Outputs[output].List {
 		if ctx.Err() == nil {
-			r.task.Posted(output, items)
+			r.task.Posted(output, uint32(len(data)))
 		}
 		if rt.Rules.ListDocuments {
-			if err := rt.Journal.SaveList(ctx, &r.task.Subject, items); err != nil {
+			if err := rt.Journal.SaveList(ctx, &r.task.Subject, uint32(len(data))); err != nil {
 				return fmt.Errorf("the list of %s: %w", r.function.Name, err)
 			}
 		}
 	}
-	key := func(item uint32) Key {
-		k := Key{r.task.Invocation, r.task.Function, output, r.task.Path}
-		if o.List {
-			k.Path = k.Path.Item(item, items)
-		}
-		return k
-	}
 	// The artefact logs before it starts the clock of the put, so that counts
 	// as the function's own time.
-	for item := range items {
-		k := key(item)
-		if err := r.log(ctx, &k); err != nil {
+	for i := range data {
+		if err := r.log(ctx, &data[i].key); err != nil {
 			return err
 		}
 	}
-	payloads := make([][]byte, items) // Made by the function, so on its own time too.
-	for item := range items {
-		k := key(item)
-		payloads[item] = Payload(rt.Facts.Size(&r.task.Instance, output, k.Path), &k)
-	}
 	began := rt.Now()
 	defer func() { r.result.Put += rt.Now() - began }()
-	for item, payload := range payloads {
-		k := key(uint32(item))
-		if err := r.put(ctx, &k, payload); err != nil {
-			return fmt.Errorf("output %s of %s: %w", k.Name(), r.function.Name, err)
+	for i := range data {
+		if err := r.put(ctx, &data[i].key, data[i].payload); err != nil {
+			return fmt.Errorf("output %s of %s: %w", data[i].key.Name(), r.function.Name, err)
 		}
 	}
 	return nil
@@ -366,27 +369,4 @@ func (r *run) put(ctx context.Context, k *Key, payload []byte) error {
 		r.result.LocalWritten += size
 	}
 	return nil
-}
-
-// Sleep computes by waiting.
-func Sleep(ctx context.Context, work engine.Time) {
-	if work <= 0 {
-		return
-	}
-	timer := time.NewTimer(time.Duration(work))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// Spin computes by keeping a processor busy for the time that it is to take on
-// one of its own.
-func Spin(ctx context.Context, work engine.Time) {
-	for until := time.Now().Add(time.Duration(work)); time.Now().Before(until) && ctx.Err() == nil; {
-		for x := uint64(1); x < 1<<12; {
-			x += x&1 + 1
-		}
-	}
 }

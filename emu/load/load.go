@@ -10,8 +10,8 @@ package load
 import (
 	"context"
 	"sync"
-	"time"
 
+	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
 	"github.com/flowtwin/flowtwin/results/record"
@@ -120,16 +120,5 @@ func (l *workflowLoad) mayOne() bool {
 
 // sleep waits until a time, and reports whether ctx lasted that long.
 func (g *Generator) sleep(ctx context.Context, until engine.Time) bool {
-	wait := time.Duration(until - g.now())
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return clock.Sleep(ctx, until-g.now())
 }

@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/peer"
@@ -20,7 +20,7 @@ import (
 // cluster is the emulated machines of a trial.
 type cluster struct {
 	trial     *scenarios.Trial
-	clock     *clock
+	clock     *clock.Clock
 	collector *records.Collector
 	servers   *servers
 	nodes     []*node
@@ -33,22 +33,9 @@ type node struct {
 	agent *agent.Agent
 }
 
-// clock tells the time since the start of a trial.
-type clock struct {
-	base   time.Time
-	offset atomic.Int64
-}
-
-func newClock() *clock { return &clock{base: time.Now()} }
-
-// start makes this moment the start.
-func (c *clock) start() { c.offset.Store(int64(time.Since(c.base))) }
-
-func (c *clock) now() engine.Time { return int64(time.Since(c.base)) - c.offset.Load() }
-
 // start brings up a cluster. If it fails, nothing is left of it.
 func start(ctx context.Context, w World, t *scenarios.Trial, collector *records.Collector) (c *cluster, err error) {
-	c = &cluster{trial: t, clock: newClock(), collector: collector}
+	c = &cluster{trial: t, clock: clock.New(), collector: collector}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.stop())
@@ -89,10 +76,10 @@ func start(ctx context.Context, w World, t *scenarios.Trial, collector *records.
 		runtime := function.New(function.Runtime{
 			Workflows: t.Workflows, Rules: &system.Rules, Facts: f,
 			Store: objects{access}, Guarded: guarded{access}, Memory: local{access}, Journal: access,
-			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.now,
+			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.Now,
 		})
 		n.agent = agent.New(agent.Config{
-			Node: id, System: system, Now: c.clock.now, Send: n.mesh.Send,
+			Node: id, System: system, Now: c.clock.Now, Send: n.mesh.Send,
 			Containers: &containers{runtime: runtime, facts: f}, Runtime: runtime, Facts: f, Documents: access,
 			Release: access.release, Observer: collector,
 		})

@@ -4,9 +4,9 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 )
@@ -23,14 +23,10 @@ type containers struct {
 func (c *containers) Start(ctx context.Context, i *facts.Instance) (agent.Container, error) {
 	others := c.starting.Add(1) - 1
 	defer c.starting.Add(-1)
-	timer := time.NewTimer(time.Duration(c.facts.ColdStart(i, int(others))))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return &container{runtime: c.runtime, lost: make(chan struct{})}, nil
-	case <-ctx.Done():
+	if !clock.Sleep(ctx, c.facts.ColdStart(i, int(others))) {
 		return nil, ctx.Err()
 	}
+	return &container{runtime: c.runtime, lost: make(chan struct{})}, nil
 }
 
 // container runs its tasks on the goroutine of its agent.

@@ -44,8 +44,8 @@ func (w World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) (
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	generator = load.New(t, c.clock.now, c.ask)
-	c.clock.start()
+	generator = load.New(t, c.clock.Now, c.ask)
+	c.clock.Restart()
 	generator.Run(ctx)
 	for collector.Open() > 0 {
 		select {
