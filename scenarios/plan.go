@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/flowtwin/flowtwin/engine/draw"
@@ -28,6 +29,9 @@ type Plan struct {
 	Axes   []string
 	Points []Point
 	Trials int
+	// Limit is when trials stop sending load, if that is before the scenario
+	// says so; 0 means that it never is.
+	Limit time.Duration
 
 	digests map[string][sha256.Size]byte // of the files that the scenario names
 }
@@ -54,6 +58,9 @@ type Options struct {
 	// Settings replace values of the file: "path=value", where the value is
 	// YAML.
 	Settings []string
+	// Limit, if above 0, has each trial send only what comes before: where time
+	// is real, a scenario may be too long to be waited for.
+	Limit time.Duration
 	// Schedulers are those that a scenario can name. Default: those that ship
 	// with flowtwin.
 	Schedulers *schedulers.Registry
@@ -119,7 +126,7 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	l := newLoader(dir, o.Schedulers)
-	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, digests: map[string][sha256.Size]byte{}}
+	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, Limit: o.Limit, digests: map[string][sha256.Size]byte{}}
 	axes := slices.DeleteFunc(slices.Clone(base.Axes), func(a AxisUse) bool { return len(a.Values) == 0 }) // Which is an error.
 	count := 1
 	for _, axis := range axes {
@@ -279,6 +286,12 @@ func (p *Plan) Trial(point, number int) *Trial {
 	t := p.Points[point].trial
 	t.Point, t.Number = point, number
 	t.Seed = draw.Seed(p.Points[point].seed, number)
+	if p.Limit > 0 {
+		t.Loads = slices.Clone(t.Loads)
+		for i := range t.Loads {
+			t.Loads[i] = t.Loads[i].Shortened(int64(p.Limit))
+		}
+	}
 	return &t
 }
 
@@ -289,6 +302,9 @@ func (p *Plan) Hash() string {
 	h.Write(p.Source)
 	for _, s := range p.Settings {
 		fmt.Fprintf(h, "\x00%s", s)
+	}
+	if p.Limit > 0 {
+		fmt.Fprintf(h, "\x00limit\x00%s", p.Limit)
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.digests)) {
 		fmt.Fprintf(h, "\x00%s\x00%x", name, p.digests[name])

@@ -6,20 +6,19 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/results/views"
 	"github.com/flowtwin/flowtwin/scenarios"
-	"github.com/flowtwin/flowtwin/sim"
 )
 
 // runFlags are the flags of flowtwin run.
 type runFlags struct {
-	backend  string
+	where    backendFlags
 	seed     uint64
 	trials   int
 	out      string
@@ -44,7 +43,7 @@ func newRun() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args) },
 	}
-	c.Flags().StringVar(&f.backend, "backend", "sim", "where to run: sim")
+	f.where.register(c)
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed, in place of the scenario's")
 	c.Flags().IntVar(&f.trials, "trials", 0, "number of trials, in place of the scenario's")
 	c.Flags().StringVar(&f.out, "out", "", "run directory (default out/NAME)")
@@ -66,9 +65,6 @@ func oneArgument(what string) cobra.PositionalArgs {
 }
 
 func (f *runFlags) run(c *cobra.Command, args []string) error {
-	if f.backend != "sim" && f.backend != "local" {
-		return fmt.Errorf("there is no back end %q: there are sim and local", f.backend)
-	}
 	if f.parallel < 0 {
 		return fmt.Errorf("--parallel %d: it cannot be negative", f.parallel)
 	}
@@ -111,7 +107,11 @@ type work struct {
 
 // start prepares the run of a scenario.
 func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
-	plan, err := scenarios.Load(args[0], scenarios.Options{Settings: f.allSettings(c)})
+	b, err := f.open(c, f.where.name)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := f.where.load(c, b, args[0], f.allSettings(c))
 	if err != nil {
 		return nil, err
 	}
@@ -124,26 +124,41 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 		return nil, err
 	}
 	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
-		o.Backend, o.Serves, o.Dir, o.ScenarioDir = "sim", simulated(), dir, scenarioDir
-		if f.backend == "local" {
-			o.Backend, o.Parallel = "local", 1
-			return rundir.Execute(c.Context(), plan, local.World{Warn: func(s string) { fmt.Fprintln(c.ErrOrStderr(), s) }}, o)
-		}
-		return rundir.Execute(c.Context(), plan, sim.World{}, o)
+		o.Backend, o.Serves, o.Dir, o.ScenarioDir = b.name, b.serves, dir, scenarioDir
+		return rundir.Execute(c.Context(), plan, b.world, o)
 	}}, nil
+}
+
+// open opens a back end to run trials on.
+func (f *runFlags) open(c *cobra.Command, name string) (*backend, error) {
+	b, err := f.where.open(c, name)
+	switch {
+	case err != nil:
+	case b.realTime && f.parallel > 1:
+		return nil, fmt.Errorf("--parallel %d: where time is real, trials would disturb each other; they are run one at a time", f.parallel)
+	case b.realTime:
+		f.parallel = 1
+	}
+	return b, err
 }
 
 // again prepares to finish an interrupted run.
 func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
-	if f.out != "" || len(f.settings) > 0 || c.Flags().Changed("seed") || c.Flags().Changed("trials") {
-		return nil, errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed or --trials")
+	for _, flag := range []string{"out", "set", "seed", "trials", "backend", "limit"} {
+		if c.Flags().Changed(flag) {
+			return nil, errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed, --trials, --backend or --limit")
+		}
 	}
 	m, err := rundir.ReadManifest(f.resume)
 	if err != nil {
 		return nil, err
 	}
+	b, err := f.open(c, m.Backend)
+	if err != nil {
+		return nil, err
+	}
 	return &work{m.Scenario, f.resume, m.Trials * len(m.Points), func(o rundir.Options) (*analysis.Run, error) {
-		return rundir.Resume(c.Context(), f.resume, sim.World{}, o, reload)
+		return rundir.Resume(c.Context(), f.resume, b.world, o, reload)
 	}}, nil
 }
 
@@ -159,14 +174,16 @@ func (f *runFlags) allSettings(c *cobra.Command) []string {
 	return settings
 }
 
-// simulated names what serves in the simulator.
-func simulated() map[string]string {
-	return map[string]string{"store": "simulated store", "memory": "simulated node memory", "functions": "simulated containers"}
-}
-
 // reload makes the plan of a run anew.
 func reload(m *rundir.Manifest) (*scenarios.Plan, error) {
-	return scenarios.Parse(m.Scenario+".yaml", []byte(m.Source), m.Host.Directory, scenarios.Options{Settings: m.Settings})
+	options := scenarios.Options{Settings: m.Settings}
+	if m.Limit != "" {
+		var err error
+		if options.Limit, err = time.ParseDuration(m.Limit); err != nil {
+			return nil, fmt.Errorf("the run's limit: %w", err)
+		}
+	}
+	return scenarios.Parse(m.Scenario+".yaml", []byte(m.Source), m.Host.Directory, options)
 }
 
 // show draws the figures and prints the results. A figure that cannot be drawn

@@ -34,19 +34,19 @@ type node struct {
 }
 
 // start brings up a cluster. If it fails, nothing is left of it.
-func start(ctx context.Context, w World, t *scenarios.Trial, collector *records.Collector) (c *cluster, err error) {
+func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *records.Collector) (c *cluster, err error) {
 	c = &cluster{trial: t, clock: clock.New(), collector: collector}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.stop())
 		}
 	}()
-	if c.servers, err = startServers(ctx, w.Services, t); err != nil {
+	if c.servers, err = startServers(ctx, o, t); err != nil {
 		return c, err
 	}
-	compute := w.Compute
-	if compute == nil {
-		compute = function.Sleep
+	compute := function.Sleep
+	if o.Spin {
+		compute = function.Spin
 	}
 	token := make([]byte, 32)
 	_, _ = rand.Read(token) // Never fails.

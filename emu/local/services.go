@@ -22,23 +22,14 @@ import (
 	"github.com/flowtwin/flowtwin/scenarios/units"
 )
 
-// Endpoints are servers that are there already. What is empty is embedded.
-type Endpoints struct {
-	// Redis is a host and port. All workers share the server, each with keys
-	// of its own.
-	Redis string
-	// CouchDB is a URL with the administrator's name and password.
-	CouchDB string
-}
-
-// cluster-wide services of a trial.
+// servers are the services of a trial.
 type servers struct {
 	trial *scenarios.Trial
 	// name is the trial's own, so that it shares a real server with nobody.
-	name      string
-	endpoints Endpoints
-	couch     *embedded.CouchDB // nil if there is a real one
-	couchURL  string
+	name     string
+	options  *Options
+	couch    *embedded.CouchDB // nil if there is a real one
+	couchURL string
 	// direct is the harness's own way to the store, which no link limits.
 	direct   *store.Server
 	database *store.Database
@@ -100,12 +91,12 @@ func limits(all ...*shape.Bucket) []*shape.Bucket {
 
 // startServers starts or finds the services of a trial. If it fails, stop is
 // to be called nevertheless.
-func startServers(ctx context.Context, e Endpoints, t *scenarios.Trial) (*servers, error) {
+func startServers(ctx context.Context, o *Options, t *scenarios.Trial) (*servers, error) {
 	id := make([]byte, 6)
 	_, _ = rand.Read(id) // Never fails.
-	s := &servers{trial: t, name: "flowtwin-" + hex.EncodeToString(id), endpoints: e, couchURL: e.CouchDB, links: newLinks(t)}
+	s := &servers{trial: t, name: "flowtwin-" + hex.EncodeToString(id), options: o, couchURL: o.CouchDB, links: newLinks(t)}
 	var err error
-	if e.CouchDB == "" {
+	if o.CouchDB == "" {
 		if s.couch, err = embedded.StartCouchDB("flowtwin", rand.Text()); err != nil {
 			return s, err
 		}
@@ -216,7 +207,7 @@ func (s *servers) access(ctx context.Context, id engine.NodeID) (*access, error)
 	if id < scenarios.FirstWorker {
 		return a, nil
 	}
-	address := s.endpoints.Redis
+	address := s.options.Redis
 	if address == "" {
 		r, err := embedded.StartRedis()
 		if err != nil {
@@ -233,7 +224,7 @@ func (s *servers) access(ctx context.Context, id engine.NodeID) (*access, error)
 func (a *access) stop(ctx context.Context) error {
 	var errs []error
 	if a.memory != nil {
-		if a.servers.endpoints.Redis != "" {
+		if a.servers.options.Redis != "" {
 			_, err := a.memory.Clear(ctx)
 			errs = append(errs, err)
 		}

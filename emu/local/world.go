@@ -6,27 +6,79 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/load"
 	"github.com/flowtwin/flowtwin/emu/records"
+	"github.com/flowtwin/flowtwin/emu/services/memory"
+	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
-// World runs trials in this process. Trials share nothing but the process, and
-// are to run one at a time.
-type World struct {
-	// Compute lets time pass as functions compute; nil sleeps.
-	Compute function.Compute
-	// Services are servers to use in place of the embedded ones.
-	Services Endpoints
+// Options say how trials are run.
+type Options struct {
+	// Spin has functions keep a processor busy as long as they compute;
+	// otherwise they sleep.
+	Spin bool
+	// Redis is the host and port of a server to use in place of the embedded
+	// ones, CouchDB the URL of one with its administrator's name and password.
+	// All workers share the Redis, each with keys of its own.
+	Redis, CouchDB string
 	// Warn, if set, is told of what went wrong in a trial that was not to.
 	Warn func(string)
 }
 
+// World runs trials in this process. Trials share nothing but the process, and
+// are to run one at a time.
+type World struct {
+	options Options
+	serves  map[string]string
+}
+
+// New returns a world. If it is to use real services, it asks them who they
+// are; an error says that one does not answer.
+func New(ctx context.Context, o Options) (*World, error) {
+	w := &World{options: o, serves: map[string]string{
+		"store": embeddedStore, "memory": embeddedMemory, "functions": "goroutines that sleep",
+		"network": "loopback TCP, bandwidth limited in user space",
+	}}
+	if o.Spin {
+		w.serves["functions"] = "goroutines that keep a processor busy"
+	}
+	if o.Redis != "" {
+		m, err := memory.Open(ctx, memory.Options{Address: o.Redis})
+		if err != nil {
+			return nil, err
+		}
+		w.serves["memory"] = m.Served() + ", one server for all workers"
+		if err := m.Close(); err != nil {
+			return nil, err
+		}
+	}
+	if o.CouchDB != "" {
+		s, err := store.Open(ctx, store.Options{URL: o.CouchDB})
+		if err != nil {
+			return nil, err
+		}
+		w.serves["store"] = s.Served()
+		if err := s.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// What the embedded servers are called.
+const (
+	embeddedStore  = "flowtwin couchserver, CouchDB protocol"
+	embeddedMemory = "miniredis, Redis protocol"
+)
+
+// Serves names what stands for each service.
+func (w *World) Serves() map[string]string { return w.serves }
+
 // Run runs a trial and hands its records to r. It ends early, with the error
 // of ctx, when ctx is cancelled; what has been recorded by then is right.
-func (w World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) (err error) {
+func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) (err error) {
 	if len(t.Faults) > 0 {
 		return errors.New("the back end local does not do faults yet: run the scenario in the simulator, or without them")
 	}
@@ -39,7 +91,7 @@ func (w World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) (
 		default:
 		}
 	})
-	c, err := start(ctx, w, t, collector)
+	c, err := start(ctx, &w.options, t, collector)
 	if err != nil {
 		return err
 	}
@@ -62,16 +114,16 @@ func (w World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) (
 	return ctx.Err()
 }
 
-func (w World) warn(c *records.Collector) {
+func (w *World) warn(c *records.Collector) {
 	failures, n := c.Failures()
-	if w.Warn == nil || n == 0 {
+	if w.options.Warn == nil || n == 0 {
 		return
 	}
 	text := fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0])
 	if n == 1 {
 		text = failures[0].Error()
 	}
-	w.Warn(text)
+	w.options.Warn(text)
 }
 
 // settleTime is how long nodes may take to forget invocations that have ended.

@@ -26,7 +26,10 @@ type Manifest struct {
 	Title    string   `json:"title,omitempty"`
 	Hash     string   `json:"hash"`
 	Settings []string `json:"settings,omitempty"`
-	Backend  string   `json:"backend"`
+	// Limit is when trials stopped sending load, if before the scenario says
+	// so.
+	Limit   string `json:"limit,omitempty"`
+	Backend string `json:"backend"`
 	// Serves names what stood for each service.
 	Serves  map[string]string `json:"serves"`
 	Profile string            `json:"profile"`

@@ -55,6 +55,9 @@ func Execute(ctx context.Context, plan *scenarios.Plan, w World, o Options) (*an
 		Axes: plan.Axes, Trials: plan.Trials, Tasks: plan.Scenario.Tasks, Source: string(plan.Source), Host: thisHost(o.ScenarioDir),
 		Points: manifestPoints(plan), Figures: plan.Scenario.Figures,
 	}
+	if plan.Limit > 0 {
+		m.Limit = plan.Limit.String()
+	}
 	m.setDone(0)
 	j := &job{plan: plan, world: w, options: o, manifest: m, analyser: analysis.New(o.Backend, plan.Axes, plan.Scenario.Seed)}
 	return j.run(ctx)

@@ -64,6 +64,14 @@ type Process struct {
 	Trace []int64
 }
 
+// LastRate is the rate that lasts, in arrivals per second.
+func (p *Process) LastRate() float64 {
+	if len(p.Steps) == 0 {
+		return 0
+	}
+	return p.Steps[len(p.Steps)-1].Rate
+}
+
 // Step is a time of constant rate.
 type Step struct {
 	// Rate in arrivals per second; 0 is a pause.

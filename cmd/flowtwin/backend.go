@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowtwin/flowtwin/emu/local"
+	"github.com/flowtwin/flowtwin/results/rundir"
+	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/sim"
+)
+
+// backend is where trials run.
+type backend struct {
+	name   string
+	world  rundir.World
+	serves map[string]string
+	// realTime: an hour of load takes an hour, and trials are run one by one.
+	realTime bool
+}
+
+// backendFlags are the flags that say where to run, and how.
+type backendFlags struct {
+	name    string
+	compute string
+	limit   time.Duration
+}
+
+func (f *backendFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, or local (for real, in this process)")
+	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real as long as they compute: sleep, or spin")
+	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
+		"with --backend local, what keeps the run under a minute, unless it is 0)")
+}
+
+// open finds the back end of a name.
+func (f *backendFlags) open(c *cobra.Command, name string) (*backend, error) {
+	if f.compute != "sleep" && f.compute != "spin" {
+		return nil, fmt.Errorf("--compute %s: there are sleep and spin", f.compute)
+	}
+	if f.limit < 0 {
+		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
+	}
+	switch name {
+	case "sim":
+		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
+	case "local":
+		w, err := local.New(c.Context(), local.Options{
+			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Warn: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+		})
+		if err != nil {
+			return nil, failure{err}
+		}
+		return &backend{name: name, world: w, serves: w.Serves(), realTime: true}, nil
+	}
+	return nil, fmt.Errorf("there is no back end %q: there are sim and local", name)
+}
+
+// simulated names what serves in the simulator.
+func simulated() map[string]string {
+	return map[string]string{"store": "simulated store", "memory": "simulated node memory", "functions": "simulated containers"}
+}
+
+// How long a run in real time is by default.
+const (
+	patience = 45 * time.Second
+	// around is what a trial takes besides its load.
+	around   = 300 * time.Millisecond
+	shortest = time.Second
+)
+
+// load reads a scenario for a back end. Where time is real and nobody has said
+// how long to go on, as much of it is run as fits into patience, and said so.
+func (f *backendFlags) load(c *cobra.Command, b *backend, file string, settings []string) (*scenarios.Plan, error) {
+	options := scenarios.Options{Settings: settings, Limit: f.limit}
+	plan, err := scenarios.Load(file, options)
+	if err != nil || !b.realTime || c.Flags().Changed("limit") {
+		return plan, err
+	}
+	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*around)
+	if whole <= patience {
+		return plan, nil
+	}
+	trials := plan.Trials
+	if !c.Flags().Changed("trials") {
+		trials = 1
+		options.Settings = append(settings, "trials=1")
+	}
+	options.Limit = max(patience/time.Duration(len(plan.Points)*trials)-around, shortest).Truncate(100 * time.Millisecond)
+	fmt.Fprintf(c.ErrOrStderr(), "%s runs in real time, and all of this scenario takes about %s: each point is run %s, with the first %s of its load.\n"+
+		"All of it: --limit 0 --trials %d\n", b.name, whole.Round(time.Second), times(trials), options.Limit, plan.Trials)
+	return scenarios.Load(file, options)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
