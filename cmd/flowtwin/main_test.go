@@ -170,7 +170,7 @@ func TestBadUsage(t *testing.T) {
 		"run small.yaml --trials -1":           "trials",
 		"run small.yaml --seed -1":             `invalid argument "-1" for "--seed"`,
 		"run small.yaml --parallel -1":         "--parallel -1: it cannot be negative",
-		"run small.yaml --backend docker":      `there is no back end "docker": there is sim`,
+		"run small.yaml --backend docker":      `there is no back end "docker": there are sim and local`,
 		"run small.yaml --set load.rate":       "write path=value",
 		"run small.yaml --set lode.rate=1/s":   `"lode"`,
 		"run small.yaml --out .":               "not a run directory",

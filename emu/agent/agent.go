@@ -75,8 +75,8 @@ type Observer interface {
 	// Received: it has arrived.
 	Received(m *engine.Message, sent, at engine.Time)
 	// Waited: the engine waited for an operation on the database, or for a
-	// switch.
-	Waited(s *engine.Subject, from, to engine.Time)
+	// switch, whose inputs were moved.
+	Waited(s *engine.Subject, from, to engine.Time, moved function.Bytes)
 	// Started: a container has been given a task, Ended: it has run it.
 	Started(at engine.Time, i engine.Invocation, cold bool)
 	Ended(*Report)
@@ -432,11 +432,12 @@ func (a *Agent) evaluate(now engine.Time, e *engine.Effect) {
 	answer := engine.Event{Kind: engine.EventSwitched, Message: e.Message}
 	task := &function.Task{Instance: a.instance(e), Plan: ownPlan(&e.Plan)}
 	a.work.Go(func() {
-		if o, err := a.Runtime.Fetch(a.ctx, task); err != nil && o == engine.Failed && a.ctx.Err() == nil {
+		moved, err := a.Runtime.Fetch(a.ctx, task)
+		if err != nil && a.ctx.Err() == nil { // Which branch it takes does not depend on them.
 			a.Observer.Failed(fmt.Errorf("a switch cannot read its inputs: %w", err))
 		}
 		answer.Number = int64(a.Facts.Branch(&task.Instance))
-		a.Observer.Waited(&task.Subject, now, a.Now())
+		a.Observer.Waited(&task.Subject, now, a.Now(), moved)
 		a.Tell(&answer)
 	})
 }
@@ -447,7 +448,7 @@ func (a *Agent) document(now engine.Time, e *engine.Effect) {
 		if err := a.Documents.Perform(a.ctx, answer.Document, &answer.Subject, answer.Items); err != nil && a.ctx.Err() == nil {
 			a.Observer.Failed(fmt.Errorf("the operation %s on the database: %w", answer.Document, err))
 		}
-		a.Observer.Waited(&answer.Subject, now, a.Now())
+		a.Observer.Waited(&answer.Subject, now, a.Now(), function.Bytes{})
 		a.Tell(&answer)
 	})
 }

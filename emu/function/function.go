@@ -94,6 +94,16 @@ type Bytes struct {
 	Conflicts                                                  int
 }
 
+// Add adds what else was moved.
+func (b *Bytes) Add(o *Bytes) {
+	b.RemoteRead += o.RemoteRead
+	b.RemoteWritten += o.RemoteWritten
+	b.LocalRead += o.LocalRead
+	b.LocalWritten += o.LocalWritten
+	b.Resent += o.Resent
+	b.Conflicts += o.Conflicts
+}
+
 // Run runs a task. If ctx ends, the task has been killed and what is returned
 // means nothing.
 func (r *Runtime) Run(ctx context.Context, t *Task) Result {
@@ -104,9 +114,12 @@ func (r *Runtime) Run(ctx context.Context, t *Task) Result {
 	return run.result
 }
 
-// Fetch only reads the inputs, as the evaluation of a switch does.
-func (r *Runtime) Fetch(ctx context.Context, t *Task) (engine.Outcome, error) {
-	return r.begin(t).fetch(ctx)
+// Fetch only reads the inputs, as the evaluation of a switch does, and says
+// what was moved.
+func (r *Runtime) Fetch(ctx context.Context, t *Task) (Bytes, error) {
+	run := r.begin(t)
+	_, err := run.fetch(ctx)
+	return run.result.Bytes, err
 }
 
 func (r *Runtime) begin(t *Task) *run {
@@ -186,8 +199,7 @@ func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
 	}
 	all.Wait()
 	for i := range moved {
-		r.result.RemoteRead += moved[i].RemoteRead
-		r.result.LocalRead += moved[i].LocalRead
+		r.result.Bytes.Add(&moved[i])
 	}
 	r.result.Fetch = r.runtime.Now() - began
 	outcome, err := engine.Completed, ctx.Err()

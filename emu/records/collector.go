@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
@@ -25,7 +26,7 @@ type Collector struct {
 	invocations map[engine.Invocation]*invocation // without attempt and epoch
 	failures    []error
 	failed      int
-	bytes       Moved
+	bytes       function.Bytes
 }
 
 // asked names an invocation before the gateway does.
@@ -51,11 +52,6 @@ type invocation struct {
 type task struct {
 	record.Task
 	attempt uint16
-}
-
-// Moved is what went from and to services in all.
-type Moved struct {
-	RemoteRead, RemoteWritten, LocalRead, LocalWritten, Resent int64
 }
 
 // NewCollector returns a collector. ended is called after each record, by one
@@ -114,27 +110,46 @@ func (c *Collector) Sent(m *engine.Message) {
 
 // Received implements agent.Observer.
 func (c *Collector) Received(m *engine.Message, sent, at engine.Time) {
+	if !c.traced {
+		return
+	}
 	kind := controlMessage
 	if m.Kind == engine.MessageProbe || m.Kind == engine.MessageProbed {
 		kind = controlProbe
 	}
-	c.control(&m.Subject, kind, sent, at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.of(m.Invocation); i != nil {
+		i.note(&m.Subject, kind, sent, at)
+	}
 }
 
 // Waited implements agent.Observer.
-func (c *Collector) Waited(s *engine.Subject, from, to engine.Time) {
-	c.control(s, controlSync, from, to)
-}
-
-func (c *Collector) control(s *engine.Subject, kind controlKind, from, to engine.Time) {
-	if !c.traced {
-		return
-	}
+func (c *Collector) Waited(s *engine.Subject, from, to engine.Time, moved function.Bytes) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.bytes.Add(&moved)
 	if i := c.of(s.Invocation); i != nil {
-		i.controls = append(i.controls, control{kind, s.Invocation.Attempt, s.Function, s.Path, from, to})
+		i.moved(&moved)
+		if c.traced {
+			i.note(s, controlSync, from, to)
+		}
 	}
+}
+
+// note keeps what the control plane has waited for.
+func (i *invocation) note(s *engine.Subject, kind controlKind, from, to engine.Time) {
+	i.controls = append(i.controls, control{kind, s.Invocation.Attempt, s.Function, s.Path, from, to})
+}
+
+func (i *invocation) moved(b *function.Bytes) {
+	r := &i.record
+	r.RemoteRead += b.RemoteRead
+	r.RemoteWritten += b.RemoteWritten
+	r.LocalRead += b.LocalRead
+	r.LocalWritten += b.LocalWritten
+	r.ResentBytes += b.Resent
+	r.Conflicts += b.Conflicts
 }
 
 // Started implements agent.Observer. With the first task of a new attempt,
@@ -160,11 +175,7 @@ func (c *Collector) Started(at engine.Time, id engine.Invocation, cold bool) {
 func (c *Collector) Ended(r *agent.Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bytes.RemoteRead += r.RemoteRead
-	c.bytes.RemoteWritten += r.RemoteWritten
-	c.bytes.LocalRead += r.LocalRead
-	c.bytes.LocalWritten += r.LocalWritten
-	c.bytes.Resent += r.Resent
+	c.bytes.Add(&r.Bytes)
 	if r.Err != nil {
 		c.fail(fmt.Errorf("a task failed on node %d: %w", r.Node, r.Err))
 	}
@@ -183,12 +194,7 @@ func (c *Collector) Ended(r *agent.Report) {
 	record := &i.record
 	record.FetchTime += r.Fetch
 	record.PutTime += r.Put
-	record.Conflicts += r.Conflicts
-	record.RemoteRead += r.RemoteRead
-	record.RemoteWritten += r.RemoteWritten
-	record.LocalRead += r.LocalRead
-	record.LocalWritten += r.LocalWritten
-	record.ResentBytes += r.Resent
+	i.moved(&r.Bytes)
 	memory := c.workflow(r.Invocation.Workflow).Functions[r.Function].Memory
 	if memory == 0 {
 		memory = int64(c.trial.Profile.Container.Memory)
@@ -266,7 +272,7 @@ func (c *Collector) Open() int {
 
 // Moved returns what tasks have moved so far, those of attempts that came to
 // nothing included.
-func (c *Collector) Moved() Moved {
+func (c *Collector) Moved() function.Bytes {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.bytes
