@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -27,6 +28,7 @@ type backendFlags struct {
 	name    string
 	compute string
 	limit   time.Duration
+	record  bool
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
@@ -34,23 +36,31 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real as long as they compute: sleep, or spin")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
+	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
 }
 
-// open finds the back end of a name.
-func (f *backendFlags) open(c *cobra.Command, name string) (*backend, error) {
+// open finds the back end of a name, for a run in a directory.
+func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 	if f.compute != "sleep" && f.compute != "spin" {
 		return nil, fmt.Errorf("--compute %s: there are sleep and spin", f.compute)
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
 	}
+	if !f.record {
+		dir = ""
+	}
 	switch name {
 	case "sim":
+		if f.record {
+			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
+		}
 		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
 	case "local":
 		w, err := local.New(c.Context(), local.Options{
 			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
-			Warn: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+			Record: dir,
+			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
 		})
 		if err != nil {
 			return nil, failure{err}
@@ -73,18 +83,18 @@ const (
 	shortest = time.Second
 )
 
-// load reads a scenario for a back end. Where time is real and nobody has said
-// how long to go on, as much of it is run as fits into patience, and said so.
-func (f *backendFlags) load(c *cobra.Command, b *backend, file string, settings []string) (*scenarios.Plan, error) {
-	options := scenarios.Options{Settings: settings, Limit: f.limit}
-	plan, err := scenarios.Load(file, options)
-	if err != nil || !b.realTime || c.Flags().Changed("limit") {
-		return plan, err
+// fit makes a plan one that can be waited for: where time is real and nobody
+// has said how long to go on, as much of it is run as fits into patience, and
+// that is said.
+func (f *backendFlags) fit(c *cobra.Command, b *backend, plan *scenarios.Plan, file string, settings []string) (*scenarios.Plan, error) {
+	if !b.realTime || c.Flags().Changed("limit") {
+		return plan, nil
 	}
 	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*around)
 	if whole <= patience {
 		return plan, nil
 	}
+	options := scenarios.Options{Settings: settings}
 	trials := plan.Trials
 	if !c.Flags().Changed("trials") {
 		trials = 1

@@ -65,11 +65,11 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "flowtwin",
 		Short: "How does this workflow behave under that scheduler, on this cluster, at that load?",
-		Long: "flowtwin answers that for serverless workflows from one scenario file, in a discrete-event simulator.\n" +
+		Long: "flowtwin answers that for serverless workflows from one scenario file, in a discrete-event simulator or for real.\n" +
 			"It knows the schedulers of the FaaSFlow paper, their workflows, and what the paper published.",
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList())
+	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newReplay(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList())
 	return root
 }

@@ -107,17 +107,20 @@ type work struct {
 
 // start prepares the run of a scenario.
 func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
-	b, err := f.open(c, f.where.name)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := f.where.load(c, b, args[0], f.allSettings(c))
+	plan, err := scenarios.Load(args[0], scenarios.Options{Settings: f.allSettings(c), Limit: f.where.limit})
 	if err != nil {
 		return nil, err
 	}
 	dir := f.out
 	if dir == "" {
 		dir = filepath.Join("out", plan.Scenario.Name)
+	}
+	b, err := f.open(c, f.where.name, dir)
+	if err != nil {
+		return nil, err
+	}
+	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {
+		return nil, err
 	}
 	scenarioDir, err := filepath.Abs(filepath.Dir(args[0]))
 	if err != nil {
@@ -130,8 +133,8 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 }
 
 // open opens a back end to run trials on.
-func (f *runFlags) open(c *cobra.Command, name string) (*backend, error) {
-	b, err := f.where.open(c, name)
+func (f *runFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
+	b, err := f.where.open(c, name, dir)
 	switch {
 	case err != nil:
 	case b.realTime && f.parallel > 1:
@@ -153,7 +156,7 @@ func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := f.open(c, m.Backend)
+	b, err := f.open(c, m.Backend, f.resume)
 	if err != nil {
 		return nil, err
 	}

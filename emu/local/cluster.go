@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
@@ -13,6 +15,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/peer"
 	"github.com/flowtwin/flowtwin/emu/records"
+	"github.com/flowtwin/flowtwin/emu/replay"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
@@ -28,9 +31,10 @@ type cluster struct {
 
 // node is one machine.
 type node struct {
-	id    engine.NodeID
-	mesh  *peer.Mesh
-	agent *agent.Agent
+	id     engine.NodeID
+	mesh   *peer.Mesh
+	agent  *agent.Agent
+	inputs *replay.Writer // nil if they are not recorded
 }
 
 // start brings up a cluster. If it fails, nothing is left of it.
@@ -78,11 +82,18 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 			Store: objects{access}, Guarded: guarded{access}, Memory: local{access}, Journal: access,
 			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.Now,
 		})
-		n.agent = agent.New(agent.Config{
+		config := agent.Config{
 			Node: id, System: system, Now: c.clock.Now, Send: n.mesh.Send,
 			Containers: &containers{runtime: runtime, facts: f}, Runtime: runtime, Facts: f, Documents: access,
 			Release: access.release, Observer: collector,
-		})
+		}
+		if o.Record != "" {
+			if n.inputs, err = c.record(o.Record, id); err != nil {
+				return c, err
+			}
+			config.Journal = n.inputs
+		}
+		n.agent = agent.New(config)
 	}
 	for _, n := range c.nodes {
 		n.mesh.Connect(addresses)
@@ -95,6 +106,20 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 		}
 	}
 	return c, nil
+}
+
+// record makes the file that the inputs of a node's engine go to.
+func (c *cluster) record(dir string, id engine.NodeID) (*replay.Writer, error) {
+	e := c.trial.Cluster.Engine()
+	name := filepath.Join(dir, replay.FileName(c.trial.Point, c.trial.Number, &e, id, 0))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return replay.NewWriter(file, replay.Head{Point: c.trial.Point, Trial: c.trial.Number, Node: id})
 }
 
 // detect is how long a peer may be silent before it counts as lost.
@@ -142,10 +167,16 @@ func (c *cluster) stop() error {
 			n.mesh.Close()
 		}
 	}
-	if c.servers == nil {
-		return nil
+	var errs []error
+	for _, n := range c.nodes {
+		if n.inputs != nil {
+			errs = append(errs, n.inputs.Close())
+		}
 	}
-	if err := c.servers.stop(); err != nil {
+	if c.servers != nil {
+		errs = append(errs, c.servers.stop())
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("ending a trial: %w", err)
 	}
 	return nil

@@ -23,6 +23,9 @@ type Options struct {
 	// ones, CouchDB the URL of one with its administrator's name and password.
 	// All workers share the Redis, each with keys of its own.
 	Redis, CouchDB string
+	// Record, if not empty, is the run directory in which the inputs of all
+	// engines are recorded.
+	Record string
 	// Warn, if set, is told of what went wrong in a trial that was not to.
 	Warn func(string)
 }
