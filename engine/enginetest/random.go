@@ -61,7 +61,7 @@ func (g *generator) add(k workflow.Kind, at *region) workflow.FunctionID {
 	switch k {
 	case workflow.Task:
 		f.MaxContainers = g.choose(3)
-		f.Outputs = []workflow.Output{{Name: "out", Size: workflow.Constant(1000), PostedAt: 1}}
+		f.Outputs = []workflow.Output{{Name: "out", Size: workflow.Constant(1000), PostedAt: float64(g.choose(3)) / 2}}
 	case workflow.Switch:
 		n := 1 + g.choose(3)
 		for i := range n {
@@ -147,7 +147,7 @@ func (g *generator) foreach(members []workflow.FunctionID, at *region) []workflo
 	opener := openers[g.choose(len(openers))]
 	outputs := &g.functions[opener].Outputs
 	*outputs = append(*outputs, workflow.Output{
-		Name: fmt.Sprintf("list%d", len(*outputs)), List: true, PostedAt: 1,
+		Name: fmt.Sprintf("list%d", len(*outputs)), List: true, PostedAt: float64(g.choose(3)) / 2,
 		Size: workflow.Constant(1000), Items: workflow.Constant(2),
 	})
 	inside := &region{over: &workflow.OutputRef{Function: opener, Output: int32(len(*outputs) - 1)}, outer: at, depth: at.depth + 1}

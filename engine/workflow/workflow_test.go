@@ -256,9 +256,9 @@ func TestSkips(t *testing.T) {
 				name, branch, isBranch := strings.Cut(what, ":")
 				var got []workflow.Skip
 				if isBranch {
-					got = w.SkipsOfBranch(id(t, w, name), int(branch[0]-'0'))
+					got = w.DeadByBranch(id(t, w, name), int(branch[0]-'0')).Skips
 				} else {
-					got = w.SkipsOfFunction(id(t, w, name))
+					got = w.DeadBehind(id(t, w, name)).Skips
 				}
 				if s := skips(w, got); s != want {
 					t.Errorf("%s: dead are %q, want %q", what, s, want)
