@@ -97,6 +97,9 @@ func describe(w *workflow.Workflow) string {
 		if f.Merge {
 			text += " merge"
 		}
+		if f.Join == workflow.JoinFirst {
+			text += " first"
+		}
 		for _, b := range f.Branches {
 			text += fmt.Sprintf(" branch %v", b.To)
 		}
@@ -257,10 +260,12 @@ func checkRuns(t *rapid.T, d *enginetest.Driver, number int64, id engine.Workflo
 			t.Errorf("%s%v has not run", w.Functions[i.Function].Name, i.Path)
 			continue
 		}
-		for _, before := range reference.Before(i) {
-			if b := ran[before]; b != nil && (b.End == 0 || b.End > r.Begin) {
-				t.Errorf("%s%v began before %s%v had ended", w.Functions[i.Function].Name, i.Path, w.Functions[before.Function].Name, before.Path)
-			}
+		ended := func(before enginetest.Instance) bool {
+			b := ran[before]
+			return b == nil || b.End != 0 && b.End <= r.Begin
+		}
+		if !reference.Ready(i, ended) {
+			t.Errorf("%s%v began before what triggers it had ended", w.Functions[i.Function].Name, i.Path)
 		}
 	}
 	if len(ran) > len(tasks) {

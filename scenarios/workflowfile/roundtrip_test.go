@@ -153,6 +153,13 @@ func (g *generator) block(depth int) {
 	}
 	first := g.add(after...)
 	opener := &g.functions[first]
+	if len(opener.After) > 1 && rapid.Bool().Draw(g.T, "the first triggers it") {
+		opener.Join = workflow.JoinFirst
+		opener.Inputs = slices.DeleteFunc(opener.Inputs, func(in workflow.Input) bool { return in.From != workflow.GlobalInput })
+		if len(opener.Inputs) == 0 {
+			opener.Inputs = nil
+		}
+	}
 	switch rapid.IntRange(0, 3).Draw(g.T, "block") {
 	case 0:
 		opener.Outputs = append(opener.Outputs, workflow.Output{
