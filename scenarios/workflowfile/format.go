@@ -92,11 +92,11 @@ func (j *join) UnmarshalText(text []byte) error {
 }
 
 func (join) JSONSchema() *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "string"}
+	var names []string
 	for _, known := range joins() {
-		s.Enum = append(s.Enum, known.String())
+		names = append(names, known.String())
 	}
-	return s
+	return oneOf(names)
 }
 
 type planning struct {

@@ -110,7 +110,7 @@ func (g *generator) distribution(what string, limit float64) workflow.Distributi
 		}
 		return rapid.Float64Range(1e-9, limit).Draw(g.T, what)
 	}
-	switch shape := workflow.Shape(rapid.IntRange(0, 7).Draw(g.T, "shape")); shape {
+	switch shape := workflow.Shape(rapid.IntRange(0, 8).Draw(g.T, "shape")); shape {
 	case workflow.ShapeConstant, workflow.ShapeExponential:
 		return workflow.Distribution{Shape: shape, A: value()}
 	case workflow.ShapeUniform:
@@ -120,6 +120,10 @@ func (g *generator) distribution(what string, limit float64) workflow.Distributi
 		return workflow.Distribution{Shape: shape, A: value(), B: rapid.Float64Range(1.001, 100).Draw(g.T, "tail")}
 	case workflow.ShapeEmpirical, workflow.ShapeByItem:
 		return workflow.Distribution{Shape: shape, Values: []float64{value(), value()}}
+	case workflow.ShapeEachItem:
+		uniform := workflow.Distribution{Shape: workflow.ShapeUniform, A: value()}
+		uniform.B = uniform.A
+		return workflow.EachItem(workflow.Constant(value()), uniform, workflow.Exponential(value()))
 	default:
 		mean := value()
 		return workflow.Distribution{Shape: shape, A: mean, B: mean * rapid.Float64Range(0, 10).Draw(g.T, "spread")}
