@@ -73,7 +73,7 @@ func TestMistakesInWorkflows(t *testing.T) {
 	check(t, []mistake{
 		{with(`workflows: []`), `s.yaml:2:12: workflows: name at least one workflow; see flowtwin list workflows`},
 		{with(`workflows: [faasflow/wordcuont]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "faasflow/wordcuont": did you mean "faasflow/wordcount"?`},
-		{with(`workflows: [wordcount]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "wordcount": there are faasflow/cycles, faasflow/epigenomics, faasflow/genome, faasflow/soykb, faasflow/video, faasflow/recognizer, faasflow/fileprocessing, faasflow/wordcount`},
+		{with(`workflows: [wordcount]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "wordcount": there are faasflow/cycles, faasflow/epigenomics, faasflow/genome, faasflow/soykb, faasflow/video, faasflow/recognizer, faasflow/fileprocessing, faasflow/wordcount, dataflower/recognizer, dataflower/svd, dataflower/video, dataflower/wordcount, dataflower/wordcount-fanout-{2,4,8,12,16}, dataflower/wordcount-datasize-{1,2,4,8,16}, dataflower/wordcount-cores-{0.1,0.2,0.3,0.4,0.5}`},
 		{with(`workflows: [{use: faasflow/wordcount, generate: genome}]`), `s.yaml:2:13: workflows[0]: name a workflow with use, or generate one`},
 		{with(`workflows: [{name: x}]`), `s.yaml:2:13: workflows[0]: name a workflow with use, or generate one`},
 		{with(`workflows: [{generate: genome}]`), `s.yaml:2:13: workflows[0]: generate and functions belong together: {generate: genome, functions: 1000}`},
