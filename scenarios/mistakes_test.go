@@ -150,6 +150,8 @@ s.yaml:3:48: load.duration: 2000000h: times end at 87600h`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, burst: {rate: 0/s, for: 5s, every: 5s}}`), `s.yaml:3:63: load.burst.rate: with bursts of rate 0 and nothing between them there are no arrivals`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, burst: {rate: 5/s, for: 5s}, ramp: [{rate: 1/s, for: 1s}]}`), `s.yaml:3:56: load.burst: a load has a burst or a ramp, not both`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{rate: 1/s, for: 0s}]}`), `s.yaml:3:73: load.ramp[0].for: a step must last for longer than 0`},
+		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{for: 1s}]}`), `s.yaml:3:56: load.ramp[0]: say rate, such as 15/min, or share, such as 25% of the load's rate`},
+		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{for: 1s, rate: 1/s, share: 25%}]}`), `s.yaml:3:56: load.ramp[0]: say rate, such as 15/min, or share, such as 25% of the load's rate`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{rate: 1/s, for: 80000h}, {rate: 1/s, for: 80000h}]}`), `s.yaml:3:99: load.ramp[1].for: the ramp ends after 5.76e+08 s: times end at 87600h`},
 	})
 }
