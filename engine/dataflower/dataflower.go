@@ -7,7 +7,9 @@
 // manager of the worker proxy): the gateway informs every node that will take
 // part, waits for their answers, and passes on the user's input; one message
 // crosses for each datum and node that reads it; what ends a branch of the
-// workflow posts its result to the gateway.
+// workflow posts its result to the gateway. With the last result the
+// invocation has ended: what runs then may go on, what has not begun never
+// does.
 //
 // The artefact knows only workflows whose every edge is a datum. Here, an edge
 // without data is resolved by the end of the function it leaves, and a function
