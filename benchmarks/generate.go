@@ -34,7 +34,7 @@ func Generate(name string, functions int) (*workflow.Workflow, error) {
 	}
 	build, ok := builds[name]
 	if !ok {
-		return nil, unknown("generator", name, Generated())
+		return nil, unknown("generator", name, Generated(), Generated())
 	}
 	if functions < MinFunctions || functions > MaxFunctions {
 		return nil, fmt.Errorf("%s cannot have %d functions: ask for %d to %d", name, functions, MinFunctions, MaxFunctions)

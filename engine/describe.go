@@ -111,12 +111,11 @@ func (s *System) DescribeEffect(e *Effect) string {
 	}
 }
 
-var sourceNames = [...]string{"store", "memory", "nowhere"}
+var sourceNames = [...]string{"store", "memory", "disk", "nowhere"}
 
 // plan says where a task reads and writes.
 func (s *System) plan(e *Effect) string {
 	text := ""
-	function := &s.Workflows[e.Invocation.Workflow].Functions[e.Function]
 	if len(e.Plan.Sources) > 0 {
 		from := make([]string, len(e.Plan.Sources))
 		for i, source := range e.Plan.Sources {
@@ -124,8 +123,13 @@ func (s *System) plan(e *Effect) string {
 		}
 		text += ", from " + strings.Join(from, " ")
 	}
-	if len(function.Outputs) > 0 {
-		text += ", to " + e.Plan.Target.String()
+	for i, target := range e.Plan.Targets {
+		switch {
+		case i == 0:
+			text += ", to " + target.String()
+		case target != e.Plan.Targets[i-1]:
+			text += " " + target.String()
+		}
 	}
 	return text
 }

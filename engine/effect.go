@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
 // EffectKind says what a driver is asked to do.
@@ -26,6 +27,14 @@ const (
 	// EffectEvaluate: evaluate the switch Function. Plan says where its inputs
 	// are.
 	EffectEvaluate
+	// EffectPrefetch: bring the datum Number of the function instance that the
+	// Subject's path belongs to onto this node, chunk by chunk, from where
+	// Handle says. EventArrived will tell when it is there.
+	EffectPrefetch
+	// EffectSpill: move the datum Number of the Subject from the node's memory
+	// to its disk. EffectDrop: nobody will read it any more; forget it.
+	EffectSpill
+	EffectDrop
 	// EffectDocument: perform an operation on the database.
 	EffectDocument
 	// EffectTimer: tell the node when At has come.
@@ -38,7 +47,7 @@ const (
 )
 
 var effectNames = [...]string{
-	"admit", "send", "start", "stop", "run", "evaluate", "document", "timer", "finish", "release",
+	"admit", "send", "start", "stop", "run", "evaluate", "prefetch", "spill", "drop", "document", "timer", "finish", "release",
 }
 
 // String returns the kind's name as traces show it.
@@ -57,18 +66,43 @@ type Effect struct {
 	Timer     Timer
 	// At is when a timer is due, Since when a task was triggered.
 	At, Since Time
-	Number    int64
-	Plan      Plan
+	// Held is how much of the time since then a container has been held back
+	// that then took up the task.
+	Held Time
+	// Cause is what completed the trigger of a task: the datum that arrived
+	// last, or the function whose end it was. Its function is NoFunction if
+	// it was neither.
+	Cause  Cause
+	Number int64
+	Plan   Plan
 	Message
 }
+
+// Cause names what a task was triggered by: datum Output of the instance of
+// Function at Path, or its end if Output is negative.
+type Cause struct {
+	Function workflow.FunctionID
+	Output   int32
+	Path     workflow.Path
+}
+
+// NoFunction is the Function of a Cause that is none.
+const NoFunction workflow.FunctionID = -1
 
 // Plan says where a task's inputs are and where its outputs go.
 type Plan struct {
 	// Sources holds one entry for each of the function's Inputs.
 	Sources []Source
-	// Target is where every output is put: store first, then memory, one
-	// after the other.
-	Target data.Target
+	// Targets holds, for each of the function's Outputs, where it is put:
+	// store first, then memory, then the pipe, one after the other. What is
+	// handed to the pipe does not keep the function waiting.
+	Targets []data.Target
+	// Announce: tell by EventPosted when a datum can be announced.
+	Announce bool
+	// Inline is the size, in bytes, up to which an output whose target has
+	// Memory or Pipe is put nowhere, because it travels in control messages;
+	// negative means that none is.
+	Inline int64
 	// Guarded: the stored outputs of an invocation are parts of one document,
 	// and a put fails if another was committed since it began.
 	Guarded bool
@@ -84,6 +118,8 @@ const (
 	FromStore Source = iota
 	// FromMemory: in this node's memory.
 	FromMemory
+	// FromDisk: on this node's disk, prefetched.
+	FromDisk
 	// FromNowhere: a global input that was never uploaded. It is looked for in
 	// vain.
 	FromNowhere

@@ -20,9 +20,22 @@ const (
 	// EventItems: the task in Container has posted a list (output Number) of
 	// Items items. It comes before the task's end.
 	EventItems
+	// EventPosted: the datum Number (an output) of the function instance that
+	// the Subject's path belongs to can be announced, because it is on its way
+	// (Way): in the store, in this node's memory, small enough to travel
+	// inline, or with its first chunk at the broker. The path of an item of a
+	// list has the item's level. Only where the plan asks for it.
+	EventPosted
+	// EventArrived: the last byte of a datum that an EffectPrefetch asked for
+	// is on this node. It repeats the effect's Subject and Number.
+	EventArrived
 	// EventTaskEnded: the task in Container has ended with Outcome: its
-	// outputs are where the plan says (Completed), or it failed.
+	// outputs are where the plan says (Completed), or it failed. Number is
+	// how many bytes it has left to the container's data unit.
 	EventTaskEnded
+	// EventDataLost: the container that the instance ran in has gone, and with
+	// it outputs that were not sent yet.
+	EventDataLost
 	// EventSwitched: the switch Function has chosen branch Number.
 	EventSwitched
 	// EventDocument: the operation of an EffectDocument has been done. The
@@ -37,7 +50,7 @@ const (
 )
 
 var eventNames = [...]string{
-	"arrive", "deliver", "container-up", "container-failed", "container-lost", "items", "task-ended",
+	"arrive", "deliver", "container-up", "container-failed", "container-lost", "items", "posted", "arrived", "task-ended", "data-lost",
 	"switched", "document", "timer", "peer-lost", "peer-back",
 }
 
@@ -76,11 +89,16 @@ const (
 	// TimerKeepAlive and TimerDispatch belong to the pool Index.
 	TimerKeepAlive
 	TimerDispatch
+	// TimerHold belongs to the container Index, TimerMatch to the node, and
+	// TimerLifetime to its memory.
+	TimerHold
+	TimerMatch
+	TimerLifetime
 	// TimerOfScheme is the first kind that a control scheme may use.
 	TimerOfScheme
 )
 
-var timerNames = [...]string{"deadline", "keep-alive", "dispatch"}
+var timerNames = [...]string{"deadline", "keep-alive", "dispatch", "hold", "match", "lifetime"}
 
 // String returns the timer's name as traces show it.
 func (t Timer) String() string {
@@ -91,7 +109,7 @@ func (t Timer) String() string {
 }
 
 // DocumentKind says which operation on the storage node's database an engine
-// waits for. All of them are quirks of the FaaSFlow artefact.
+// waits for. All of them are quirks of the papers' artefacts.
 type DocumentKind uint8
 
 const (
@@ -103,9 +121,12 @@ const (
 	DocumentTiming
 	// DocumentList reads the list that a foreach iterates over.
 	DocumentList
+	// DocumentRequest is the empty document that DataFlower's gateway makes
+	// for each invocation.
+	DocumentRequest
 )
 
-var documentNames = [...]string{"placement", "addresses", "timing", "list"}
+var documentNames = [...]string{"placement", "addresses", "timing", "list", "request"}
 
 // DocumentKinds is the number of kinds.
 const DocumentKinds = len(documentNames)

@@ -103,6 +103,9 @@ func checkEnds(t *rapid.T, d *enginetest.Driver, all map[int64]engine.WorkflowID
 				t.Errorf("invocation %d: %v has ended well %d times", e.Number, i, n)
 			}
 		}
+		if _, driven := d.System.Scheduler.Control.(engine.DataDriven); driven {
+			continue // What has failed after it had posted everything is not missed.
+		}
 		if e.Outcome == engine.Completed && len(completed) != len(tasks) {
 			t.Errorf("invocation %d completed with %d of %d tasks", e.Number, len(completed), len(tasks))
 		}
@@ -121,6 +124,9 @@ func TestFailuresWithinTheAllowanceAreMadeGood(t *testing.T) {
 		failures(d, dice, starts, tasks, data)
 		d.System.Rules.TaskRetries = losses + starts + tasks
 		d.System.Rules.Attempts = 1 + kills + data
+		if d.System.Inboxes != nil {
+			d.System.Rules.Attempts += losses // of data that were not sent yet
+		}
 		d.ReportLate, d.Detect = drawBool(t, "report late"), engine.Time(drawInt(t, "detect", 1, 10))*ms
 		all := arrivals(t, d)
 		if err := d.Run(manySteps); err != nil {

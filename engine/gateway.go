@@ -97,7 +97,7 @@ func (n *Node) finish(i Invocation, o Outcome) {
 		a.unlink(&a.waiting, i.Slot)
 		n.reportEnd(s, o)
 	}
-	n.release(s.invocation)
+	n.release(s.invocation, o == Completed)
 	s.alive = false
 	a.free = append(a.free, i.Slot)
 }
@@ -136,16 +136,21 @@ func (a *admissions) unlink(l *list, at uint32) {
 
 // release tells everyone who may know of an attempt that it has ended, also
 // those who count as lost: they may be alive, and in reach of the gateway.
-func (n *Node) release(i Invocation) {
+func (n *Node) release(i Invocation, well bool) {
+	release := Message{Kind: MessageRelease, Subject: Subject{Invocation: i}}
+	if well {
+		release.Items = completed
+	}
 	if d := n.deployments[i.Epoch]; d != nil {
 		for _, to := range d.participants[i.Workflow] {
 			if to != n.id {
-				n.Send(Message{Kind: MessageRelease, To: to, Subject: Subject{Invocation: i}})
+				release.To = to
+				n.Send(release)
 			}
 		}
 	}
 	if n.current(i, false) {
-		n.forget(i)
+		n.forget(i, well)
 	}
 }
 
@@ -277,7 +282,7 @@ func (n *Node) giveUp(i Invocation, again bool) {
 		n.finish(i, Failed)
 		return
 	}
-	n.release(i)
+	n.release(i, false)
 	s.invocation.Attempt++
 	n.begin(s)
 }

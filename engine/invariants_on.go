@@ -52,6 +52,14 @@ func (n *Node) wrongTasks() string {
 			}
 		}
 	}
+	for c := range w.containers.Used() {
+		if t := w.containers.At(c).task; w.containers.At(c).state == containerBusy && w.tasks.At(t).detached {
+			if used[t] {
+				return fmt.Sprintf("%v is detached, and among the tasks of its invocation", w.tasks.At(t).subject)
+			}
+			used[t] = true
+		}
+	}
 	if len(used) != w.tasks.Taken() {
 		return fmt.Sprintf("%d tasks are there, %d are used", w.tasks.Taken(), len(used))
 	}

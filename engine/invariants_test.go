@@ -24,7 +24,7 @@ func (direct) Targets(*workflow.Workflow, []int32, []int32) []data.Target {
 func (d direct) Handle(e Event) {
 	switch e.Kind {
 	case EventArrive:
-		d.Run(e.Subject, 0)
+		d.Run(e.Subject, 0, Cause{})
 	case EventTaskEnded:
 		d.Complete(e.Invocation)
 	}

@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/flowtwin/flowtwin/engine/data"
+)
 
 // MessageKind says what a control message asks for or reports.
 type MessageKind uint8
@@ -26,6 +30,25 @@ const (
 	MessageDone
 	// MessageItems tells the length of a further list (output Call).
 	MessageItems
+	// MessageInform tells a node of an invocation that it will take part in,
+	// MessageInformed answers.
+	MessageInform
+	MessageInformed
+	// MessageData announces output Call of the function instance that Path
+	// belongs to, or an item of it, or with the path of the instance itself a
+	// list without items. Way says where it is, and Handle, for the driver,
+	// where exactly.
+	MessageData
+	// MessageDead says that the instance of Function at Path will post
+	// nothing; with the path of an instance around it, that none of several
+	// will.
+	MessageDead
+	// MessageCount tells, after the end of the instance of Function at Path,
+	// that the length of its list (output Call) is now known.
+	MessageCount
+	// MessageResult tells the gateway that a function that ends a branch of
+	// the workflow has posted its result.
+	MessageResult
 	// MessageProbe asks a worker for its state (only the cost of asking
 	// matters), MessageProbed answers.
 	MessageProbe
@@ -55,7 +78,7 @@ const (
 )
 
 var messageNames = [...]string{
-	"trigger", "skip", "skip-gather", "run", "done", "items", "probe", "probed", "failed", "data-lost", "release", "deploy", "reset", "suspect", "trust",
+	"trigger", "skip", "skip-gather", "run", "done", "items", "inform", "informed", "data", "dead", "count", "result", "probe", "probed", "failed", "data-lost", "release", "deploy", "reset", "suspect", "trust",
 }
 
 // String returns the kind's name as traces show it.
@@ -66,8 +89,8 @@ func (k MessageKind) String() string {
 	return fmt.Sprintf("scheme-%d", k-MessageOfScheme)
 }
 
-// Message is what nodes send each other. All control messages are small; data
-// never travels in them.
+// Message is what nodes send each other. All control messages are small; of
+// data only what is inline travels in them.
 type Message struct {
 	Kind     MessageKind
 	From, To NodeID
@@ -75,6 +98,10 @@ type Message struct {
 	Call int32
 	// Items is a number whose meaning depends on the kind.
 	Items uint32
+	// Way and Handle belong to MessageData. Handle is the driver's: it comes
+	// with EventPosted and goes to EffectPrefetch.
+	Way    data.Target
+	Handle uint64
 	// Lost belongs to MessageDeploy and is never changed once sent.
 	Lost []NodeID
 	Subject

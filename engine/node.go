@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
@@ -23,6 +22,13 @@ type Node struct {
 	missing     []NodeID      // peers out of reach
 	slots       [][]slot      // by workflow
 	worker      worker
+	sink        sink
+
+	// Data that have yet to be matched, when the last one was, and whether a
+	// timer is set.
+	unmatched []Event
+	matched   Time
+	matching  bool
 
 	// While a Step runs.
 	now     Time
@@ -45,8 +51,12 @@ type slot struct {
 	// open: the occupant is alive. A closed slot is the tombstone that keeps
 	// late messages from reviving it.
 	open bool
-	// tasks is the first of the occupant's tasks here, or none.
-	tasks uint32
+	// completed: a closed slot's occupant has ended well, and what was still
+	// running of it was left to end.
+	completed bool
+	// tasks is the first of the occupant's tasks here, kept the first of its
+	// data; or none.
+	tasks, kept uint32
 }
 
 func (s *slot) occupant(w WorkflowID, at uint32) Invocation {
@@ -58,7 +68,7 @@ const none uint32 = math.MaxUint32
 
 // NewNode returns the engine of a machine at the start of a run.
 func NewNode(id NodeID, s *System) *Node {
-	n := &Node{id: id, system: s, deployments: []*Deployment{s.deployments[0]}, slots: make([][]slot, len(s.Workflows))}
+	n := &Node{id: id, system: s, deployments: []*Deployment{s.deployments[0]}, slots: make([][]slot, len(s.Workflows)), matched: -s.Rules.MatchTick}
 	if id == s.Cluster.Gateway {
 		n.gateway = newGateway(s)
 	}
@@ -96,6 +106,14 @@ func (n *Node) Step(now Time, e Event, effects *Effects) {
 		n.taskEnded(&e)
 	case EventItems:
 		n.items(e)
+	case EventPosted:
+		n.posted(&e)
+	case EventArrived:
+		n.arrived(&e)
+	case EventDataLost:
+		if n.current(e.Invocation, false) {
+			n.Fail(e.Invocation, true)
+		}
 	case EventSwitched, EventDocument:
 		if n.current(e.Invocation, false) {
 			n.control.Handle(e)
@@ -157,7 +175,7 @@ func (n *Node) deliver(e *Event) {
 			n.report(m.From, NodeID(m.Items), m.Kind == MessageSuspect, m.Invocation.Epoch)
 		}
 	case MessageRelease:
-		n.bury(m.Invocation)
+		n.bury(m.Invocation, m.Items == completed)
 	case MessageFailed, MessageDataLost:
 		if n.gateway != nil && n.current(m.Invocation, false) {
 			n.giveUp(m.Invocation, m.Kind == MessageDataLost)
@@ -172,7 +190,7 @@ func (n *Node) deliver(e *Event) {
 // handle gives the scheme a message, if it is about an attempt that is alive.
 func (n *Node) handle(e *Event) {
 	m := &e.Message
-	answer := m.Kind == MessageDone || m.Kind == MessageProbed
+	answer := m.Kind == MessageDone || m.Kind == MessageProbed || m.Kind == MessageInformed
 	epoch, alive := m.Invocation.Epoch, false
 	switch {
 	case epoch < n.oldest:
@@ -184,11 +202,17 @@ func (n *Node) handle(e *Event) {
 		alive = n.current(m.Invocation, !answer)
 	}
 	switch {
+	case alive && m.Kind == MessageData:
+		n.announced(m)
 	case alive:
 		n.control.Handle(*e)
 	case !answer && m.From != n.system.Cluster.Gateway:
 		// Whoever still works for an attempt that has ended is told so.
-		n.Send(Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}})
+		release := Message{Kind: MessageRelease, To: m.From, Subject: Subject{Invocation: m.Invocation}}
+		if s := n.slot(m.Invocation); s.generation == m.Invocation.Generation && s.attempt == m.Invocation.Attempt && s.completed {
+			release.Items = completed
+		}
+		n.Send(release)
 	}
 }
 
@@ -200,6 +224,12 @@ func (n *Node) timer(e Event) {
 		n.expire(e.Timer.Index)
 	case TimerDispatch:
 		n.tick(e.Timer.Index)
+	case TimerHold:
+		n.holdEnds(e.Timer.Index)
+	case TimerMatch:
+		n.matchNext()
+	case TimerLifetime:
+		n.spill()
 	default:
 		n.control.Handle(e)
 	}
@@ -221,51 +251,63 @@ func (n *Node) current(i Invocation, create bool) bool {
 			return false
 		}
 		if create && s.open {
-			n.forget(s.occupant(i.Workflow, i.Slot))
+			n.forget(s.occupant(i.Workflow, i.Slot), false)
 		}
 	}
 	if !create {
 		n.counters.Stale++
 		return false
 	}
-	*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, epoch: i.Epoch, open: true, tasks: none}
+	*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, epoch: i.Epoch, open: true, tasks: none, kept: none}
 	return true
 }
 
 func (n *Node) slot(i Invocation) *slot {
 	slots := n.slots[i.Workflow]
 	for int(i.Slot) >= len(slots) {
-		slots = append(slots, slot{tasks: none})
+		slots = append(slots, slot{tasks: none, kept: none})
 	}
 	n.slots[i.Workflow] = slots
 	return &slots[i.Slot]
 }
 
-// forget ends the life of an open invocation here: its tasks are cancelled and
-// its data released.
-func (n *Node) forget(i Invocation) {
-	n.cancelTasks(i)
+// completed in MessageRelease.Items says that the invocation has ended well,
+// so that what is still running of it may end: a function may have posted the
+// result and have something left to do.
+const completed = 1
+
+// forget ends the life of an open invocation here: its tasks are cancelled, or
+// those that run left to end, and its data released.
+func (n *Node) forget(i Invocation, completed bool) {
+	if completed {
+		n.detachTasks(i)
+	} else {
+		n.cancelTasks(i)
+	}
+	n.unkeepAll(i)
 	n.control.Forget(i.Workflow, i.Slot)
-	n.slot(i).open = false
+	s := n.slot(i)
+	s.open, s.completed = false, completed
 	n.effects.add(EffectRelease).Invocation = i
 }
 
 // bury ends the life of an attempt here and leaves a tombstone, also for one
 // that this node has yet to hear of.
-func (n *Node) bury(i Invocation) {
+func (n *Node) bury(i Invocation, completed bool) {
 	s := n.slot(i)
 	if !i.olderThan(s.generation, s.attempt) {
 		if s.open {
-			n.forget(s.occupant(i.Workflow, i.Slot))
+			n.forget(s.occupant(i.Workflow, i.Slot), completed)
 		}
-		*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, tasks: none}
+		*n.slot(i) = slot{generation: i.Generation, attempt: i.Attempt, completed: completed, tasks: none, kept: none}
 	}
 }
 
 func (n *Node) items(e Event) {
-	if task := n.taskIn(e.Container); task != nil {
+	if task := n.taskIn(e.Container); task != nil && !task.detached {
 		e.Subject, e.Call = task.subject, task.call
 		n.control.Handle(e)
+		n.emptyList(&e)
 	}
 }
 
@@ -303,7 +345,7 @@ func (n *Node) reset(epoch uint32) {
 	for w := range n.slots {
 		for s := range n.slots[w] {
 			if slot := &n.slots[w][s]; slot.open && slot.epoch < epoch {
-				n.forget(slot.occupant(WorkflowID(w), uint32(s)))
+				n.forget(slot.occupant(WorkflowID(w), uint32(s)), false)
 			}
 		}
 	}
@@ -362,7 +404,7 @@ func (n *Node) Evaluate(subject Subject, call int32) {
 	e := n.effects.add(EffectEvaluate)
 	e.Subject, e.Call = subject, call
 	n.deployments[subject.Invocation.Epoch].plan(&e.Plan, &subject, &n.system.Rules)
-	e.Plan.Target = data.Target(0)
+	e.Plan.Targets = nil
 }
 
 // Document has an operation performed on the database. EventDocument will

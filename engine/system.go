@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/inbox"
 	"github.com/flowtwin/flowtwin/engine/joins"
 	"github.com/flowtwin/flowtwin/engine/placement"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -48,11 +49,18 @@ type Scheme interface {
 	Participants(s *System, d *Deployment, w WorkflowID) []NodeID
 }
 
-// Evaluator is a Scheme that evaluates all switches on one node, wherever the
-// placement puts them.
+// Evaluator is a Scheme that decides where switches are evaluated, wherever
+// the placement puts them.
 type Evaluator interface {
-	// EvaluatesAt returns that node.
-	EvaluatesAt(c *Cluster) NodeID
+	// EvaluatesAt returns the node for the switch f. node is where its
+	// predecessors are.
+	EvaluatesAt(c *Cluster, w *workflow.Workflow, f workflow.FunctionID, node []NodeID) NodeID
+}
+
+// DataDriven is a Scheme whose functions are triggered by their data: all
+// outputs are announced to the nodes that read them.
+type DataDriven interface {
+	DataDriven()
 }
 
 // Control is one node's part of a scheme. It acts by calling methods of its
@@ -64,6 +72,11 @@ type Control interface {
 	Handle(e Event)
 	// Forget drops what the scheme knows of the occupant of a slot.
 	Forget(w WorkflowID, slot uint32)
+}
+
+// Streaming is a DataRule that streams outputs to those who read them.
+type Streaming interface {
+	Streams()
 }
 
 // DataRule says where each function's outputs are put.
@@ -82,6 +95,9 @@ type System struct {
 	Rules     Rules
 	// Layouts are those of the workflows' joins.
 	Layouts []*joins.Layout
+	// Inboxes are the layouts of what functions wait for; nil if outputs are
+	// not announced.
+	Inboxes []*inbox.Layout
 
 	deployments []*Deployment
 }
@@ -96,8 +112,14 @@ func NewSystem(workflows []*workflow.Workflow, c Cluster, s Scheduler, r Rules) 
 		return nil, fmt.Errorf("the cluster has %d workers, but the capacity of %d", len(c.Workers), len(c.Capacity))
 	}
 	system := &System{Workflows: workflows, Cluster: c, Scheduler: s, Rules: r}
+	_, driven := s.Control.(DataDriven)
+	_, streams := s.Data.(Streaming)
 	for _, w := range workflows {
 		system.Layouts = append(system.Layouts, joins.NewLayout(w))
+		if driven || streams {
+			options := inbox.Options{Race: driven && r.ForeachRace, Counts: driven && r.CountAtEnd}
+			system.Inboxes = append(system.Inboxes, inbox.NewLayout(w, options))
+		}
 	}
 	if _, err := system.deploy(nil); err != nil {
 		return nil, err
@@ -112,9 +134,12 @@ type Deployment struct {
 	lost      []NodeID
 	workers   []NodeID
 	node      [][]NodeID
-	targets   [][]data.Target
 	sources   [][]Source
-	firstIn   [][]int32 // where a function's sources begin
+	firstIn   [][]int32       // where a function's sources begin
+	targets   [][]data.Target // by output
+	firstOut  [][]int32       // where a function's outputs begin
+	readers   [][][]NodeID    // by output: the nodes that read it, in order
+	streams   bool
 	// participants of each workflow
 	participants [][]NodeID
 }
@@ -152,6 +177,7 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 		p = s.displace(alive)
 	}
 	d := &Deployment{Placement: p, lost: slices.Clone(lost), workers: alive}
+	_, d.streams = s.Scheduler.Data.(Streaming)
 	for i, w := range s.Workflows {
 		node := make([]NodeID, len(w.Functions))
 		for f := range node {
@@ -159,9 +185,13 @@ func (s *System) deploy(lost []NodeID) (*Deployment, error) {
 		}
 		targets := slices.Clone(s.Scheduler.Data.Targets(w, p.Group[i], p.Worker[i]))
 		if e, moves := s.Scheduler.Control.(Evaluator); moves {
-			moveSwitches(w, node, targets, e.EvaluatesAt(&s.Cluster))
+			s.moveSwitches(w, node, targets, e)
 		}
-		d.node, d.targets = append(d.node, node), append(d.targets, targets)
+		d.node = append(d.node, node)
+		if s.Inboxes != nil {
+			d.findReaders(WorkflowID(i), w)
+		}
+		d.route(WorkflowID(i), w, targets)
 		d.locate(WorkflowID(i), w, &s.Rules)
 	}
 	s.deployments = append(s.deployments, d)
@@ -216,18 +246,85 @@ func (s *System) checkPlacement(p *placement.Placement, workers int) error {
 
 // moveSwitches puts switches where they are evaluated. What they read there
 // must be in the store, which the data rule could not know.
-func moveSwitches(w *workflow.Workflow, node []NodeID, targets []data.Target, at NodeID) {
-	for f := range w.Functions {
+func (s *System) moveSwitches(w *workflow.Workflow, node []NodeID, targets []data.Target, e Evaluator) {
+	for _, f := range w.Order {
 		if w.Functions[f].Kind != workflow.Switch {
 			continue
 		}
-		node[f] = at
+		node[f] = e.EvaluatesAt(&s.Cluster, w, f, node)
 		for _, in := range w.Functions[f].Inputs {
-			if in.From != workflow.GlobalInput && node[in.From] != at {
+			if in.From != workflow.GlobalInput && node[in.From] != node[f] && targets[in.From]&data.Pipe == 0 {
 				targets[in.From] |= data.Store
 			}
 		}
 	}
+}
+
+// outputs numbers the outputs of a workflow: those of function f begin at
+// first[f].
+func outputs(w *workflow.Workflow) (first []int32) {
+	first = make([]int32, len(w.Functions)+1)
+	for f := range w.Functions {
+		first[f+1] = first[f] + int32(len(w.Functions[f].Outputs))
+	}
+	return first
+}
+
+// findReaders finds the nodes that read each output.
+func (d *Deployment) findReaders(id WorkflowID, w *workflow.Workflow) {
+	first := outputs(w)
+	readers := make([][]NodeID, first[len(w.Functions)])
+	for f := range w.Functions {
+		for _, in := range w.Functions[f].Inputs {
+			if in.From == workflow.GlobalInput {
+				continue
+			}
+			at := &readers[first[in.From]+in.Output]
+			if k, known := slices.BinarySearch(*at, d.node[id][f]); !known {
+				*at = slices.Insert(*at, k, d.node[id][f])
+			}
+		}
+	}
+	d.readers = append(d.readers, readers)
+}
+
+// route decides where each output goes, given the rule for its function. What
+// is streamed is kept in memory for readers nearby, as is a result that nobody
+// reads.
+func (d *Deployment) route(id WorkflowID, w *workflow.Workflow, rule []data.Target) {
+	first := outputs(w)
+	targets := make([]data.Target, first[len(w.Functions)])
+	for f := range w.Functions {
+		for o := first[f]; o < first[f+1]; o++ {
+			targets[o] = rule[f]
+			if rule[f]&data.Pipe == 0 {
+				continue
+			}
+			targets[o] &^= data.Pipe
+			for _, reader := range d.readers[id][o] {
+				if reader == d.node[id][f] {
+					targets[o] |= data.Memory
+				} else {
+					targets[o] |= data.Pipe
+				}
+			}
+			if len(d.readers[id][o]) == 0 {
+				targets[o] |= data.Memory
+			}
+		}
+	}
+	d.firstOut, d.targets = append(d.firstOut, first), append(d.targets, targets)
+}
+
+// target returns where an output goes.
+func (d *Deployment) target(w WorkflowID, f workflow.FunctionID, output int32) data.Target {
+	return d.targets[w][d.firstOut[w][f]+output]
+}
+
+// Readers returns the nodes that read an output, in order. Only where outputs
+// are announced.
+func (d *Deployment) Readers(w WorkflowID, f workflow.FunctionID, output int32) []NodeID {
+	return d.readers[w][d.firstOut[w][f]+output]
 }
 
 // locate finds where each function finds its inputs.
@@ -242,8 +339,10 @@ func (d *Deployment) locate(id WorkflowID, w *workflow.Workflow, r *Rules) {
 				if r.MissingGlobalInputs {
 					source = FromNowhere
 				}
-			case d.node[id][f] == d.node[id][in.From] && d.targets[id][in.From]&data.Memory != 0:
+			case d.node[id][f] == d.node[id][in.From] && d.target(id, in.From, in.Output)&data.Memory != 0:
 				source = FromMemory
+			case d.target(id, in.From, in.Output)&data.Pipe != 0:
+				source = FromDisk
 			}
 			sources = append(sources, source)
 		}
@@ -264,9 +363,16 @@ func (d *Deployment) plan(p *Plan, s *Subject, r *Rules) {
 	w, f := s.Invocation.Workflow, s.Function
 	first := d.firstIn[w]
 	p.Sources = d.sources[w][first[f]:first[f+1]]
-	p.Target = d.targets[w][f]
-	p.Guarded, p.Logged = r.OneDocumentPerRequest, r.LogDocuments
+	p.Targets = d.targets[w][d.firstOut[w][f]:d.firstOut[w][f+1]]
+	p.Guarded, p.Logged, p.Announce, p.Inline = r.OneDocumentPerRequest, r.LogDocuments, d.readers != nil, -1
+	if r.Inline > 0 && d.streams {
+		p.Inline = r.Inline
+	}
 }
+
+// Participants are the nodes, apart from the gateway, that come to know of an
+// invocation of the workflow.
+func (d *Deployment) Participants(w WorkflowID) []NodeID { return d.participants[w] }
 
 // PlacedOn lists the nodes that run functions of a workflow, in order.
 func (d *Deployment) PlacedOn(w WorkflowID) []NodeID {

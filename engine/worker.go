@@ -37,6 +37,10 @@ type task struct {
 	older, younger uint32 // of the invocation
 	container      uint32 // none while queued
 	try            uint16
+	begun          Time
+	cause          Cause
+	// detached: its invocation has completed; it may end, but nobody waits.
+	detached bool
 }
 
 type container struct {
@@ -44,6 +48,8 @@ type container struct {
 	pool       uint32
 	task       uint32
 	state      containerState
+	held       Time // since when it is held back
+	until      Time // when that ends
 }
 
 type containerState uint8
@@ -53,18 +59,20 @@ const (
 	containerStarting
 	containerIdle
 	containerBusy
+	containerHeld
 )
 
 // Run queues an instance of a function on this node. When it has ended well,
-// the scheme is given an EventTaskEnded with the same subject and call.
-func (n *Node) Run(subject Subject, call int32) {
+// the scheme is given an EventTaskEnded with the same subject and call. cause
+// says what has triggered it.
+func (n *Node) Run(subject Subject, call int32, cause Cause) {
 	w := &n.worker
 	at := n.poolOf(subject.Invocation.Workflow, subject.Function)
 	t := w.tasks.Take()
 	s := n.slot(subject.Invocation)
 	task := w.tasks.At(t)
 	task.subject, task.call, task.pool, task.since = subject, call, at, n.now
-	task.container, task.try = none, 0
+	task.container, task.try, task.cause, task.detached = none, 0, cause, false
 	task.previous, task.next, task.older, task.younger = none, none, s.tasks, none
 	if s.tasks != none {
 		w.tasks.At(s.tasks).younger = t
@@ -72,7 +80,7 @@ func (n *Node) Run(subject Subject, call int32) {
 	s.tasks = t
 	if p := w.all.At(at); p.queued == 0 && p.Starting() == 0 && n.system.Rules.DispatchTick == 0 {
 		if c, ok := p.Take(); ok { // A short cut past the queue.
-			n.run(t, c, false)
+			n.run(t, c, false, 0)
 			return
 		}
 	}
@@ -166,7 +174,7 @@ func (n *Node) serve(at uint32) bool {
 		return false
 	}
 	if c, ok := p.Take(); ok {
-		n.runNext(at, c, false)
+		n.runNext(at, c, false, 0)
 		return true
 	}
 	limit := n.system.Workflows[p.workflow].Functions[p.function].MaxContainers
@@ -197,23 +205,28 @@ func (n *Node) start(at uint32) {
 }
 
 // runNext runs the first queued task of a pool in a container, which is cold if
-// it is the first that the container runs.
-func (n *Node) runNext(at uint32, c uint32, cold bool) {
+// it is the first that the container runs, and which was held back meanwhile
+// if held is a time.
+func (n *Node) runNext(at uint32, c uint32, cold bool, held Time) {
 	t := n.worker.all.At(at).first
 	n.dequeue(t)
-	n.run(t, c, cold)
+	if held > 0 {
+		held = n.now - max(held, n.worker.tasks.At(t).since)
+	}
+	n.run(t, c, cold, held)
 }
 
 // run runs a task that is in no queue.
-func (n *Node) run(t uint32, c uint32, cold bool) {
+func (n *Node) run(t uint32, c uint32, cold bool, held Time) {
 	w := &n.worker
 	task := w.tasks.At(t)
-	task.container = c
+	task.container, task.begun = c, n.now
 	container := w.containers.At(c)
 	container.task, container.state = t, containerBusy
 	e := n.effects.add(EffectRun)
 	e.Container = ContainerID{c, container.generation}
 	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, cold
+	e.Held, e.Cause = held, task.cause
 	n.deployments[task.subject.Invocation.Epoch].plan(&e.Plan, &task.subject, &n.system.Rules)
 }
 
@@ -247,10 +260,31 @@ func (n *Node) containerUp(id ContainerID) {
 	p := n.worker.all.At(c.pool)
 	p.Up()
 	if p.first != none {
-		n.runNext(c.pool, id.Index, true)
+		n.runNext(c.pool, id.Index, true, 0)
 		return
 	}
 	n.giveBack(c, id.Index)
+}
+
+// hold keeps a container from taking up another task for a while.
+func (n *Node) hold(c *container, index uint32, time Time) {
+	c.task, c.state, c.held, c.until = none, containerHeld, n.now, n.now+time
+	n.SetTimer(Timer{TimerHold, index}, c.until)
+}
+
+// holdEnds gives back a container that was held.
+func (n *Node) holdEnds(index uint32) {
+	c := n.worker.containers.At(index)
+	if c.state != containerHeld || c.until > n.now {
+		return // The timer was for an earlier one.
+	}
+	at := c.pool
+	if p := n.worker.all.At(at); int(p.queued) > p.Starting() && n.system.Rules.DispatchTick == 0 {
+		n.runNext(at, index, false, c.held)
+		return
+	}
+	n.giveBack(c, index)
+	n.wake(at)
 }
 
 // giveBack puts an idle container into its pool.
@@ -333,6 +367,10 @@ func (n *Node) containerLost(id ContainerID) {
 // retry queues a failed task again, or gives up the attempt.
 func (n *Node) retry(t uint32) {
 	task := n.worker.tasks.At(t)
+	if task.detached {
+		n.worker.tasks.Give(t)
+		return
+	}
 	if int(task.try) >= n.system.Rules.TaskRetries {
 		i := task.subject.Invocation
 		n.drop(t)
@@ -350,9 +388,21 @@ func (n *Node) taskEnded(e *Event) {
 		return
 	}
 	t, at := c.task, c.pool
-	n.giveBack(c, e.Container.Index)
+	task := n.worker.tasks.At(t)
+	cores := n.system.Workflows[task.subject.Invocation.Workflow].Functions[task.subject.Function].CPU
+	if hold := n.system.Rules.Pressure.hold(e.Number, cores, n.now-task.begun); hold > 0 {
+		n.hold(c, e.Container.Index, hold)
+	} else {
+		n.giveBack(c, e.Container.Index)
+	}
+	if task.detached {
+		n.worker.tasks.Give(t)
+		n.wake(at)
+		return
+	}
 	switch e.Outcome {
 	case Completed:
+		n.hasRead(&task.subject)
 		e.Subject, e.Call = n.worker.tasks.At(t).subject, n.worker.tasks.At(t).call
 		n.drop(t)
 		n.control.Handle(*e)
@@ -368,6 +418,12 @@ func (n *Node) taskEnded(e *Event) {
 
 // drop removes a task, which is in no queue and no container any more.
 func (n *Node) drop(t uint32) {
+	n.unlinkTask(t)
+	n.worker.tasks.Give(t)
+}
+
+// unlinkTask takes a task out of the list of its invocation.
+func (n *Node) unlinkTask(t uint32) {
 	w := &n.worker
 	task := w.tasks.At(t)
 	if task.older != none {
@@ -378,7 +434,6 @@ func (n *Node) drop(t uint32) {
 	} else {
 		n.slot(task.subject.Invocation).tasks = task.older
 	}
-	w.tasks.Give(t)
 }
 
 // cancelTasks drops the tasks of an invocation. Queued ones are simply
@@ -400,4 +455,19 @@ func (n *Node) cancelTasks(i Invocation) {
 		n.drop(t)
 		n.wake(at)
 	}
+}
+
+// detachTasks lets the running tasks of an invocation that has completed go on
+// to their end, and drops queued ones.
+func (n *Node) detachTasks(i Invocation) {
+	w := &n.worker
+	for t := n.slot(i).tasks; t != none; {
+		next := w.tasks.At(t).older
+		if w.tasks.At(t).container != none {
+			n.unlinkTask(t)
+			w.tasks.At(t).detached = true
+		}
+		t = next
+	}
+	n.cancelTasks(i)
 }

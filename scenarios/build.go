@@ -427,7 +427,16 @@ func (b *builder) steps(path string, use *LoadUse, p *load.Plan) {
 			wrong(fmt.Sprintf("ramp[%d].for", i), "the ramp ends after %.3g s: times end at %s", total/1e9, maxTime)
 			break
 		}
-		*steps = append(*steps, load.Step{Rate: float64(step.Rate), For: int64(step.For)})
+		s := load.Step{For: int64(step.For)}
+		switch {
+		case (step.Rate == nil) == (step.Share == nil):
+			wrong(fmt.Sprintf("ramp[%d]", i), "say rate, such as 15/min, or share, such as 25%% of the load's rate")
+		case step.Rate != nil:
+			s.Rate = float64(*step.Rate)
+		default:
+			s.Rate = float64(*step.Share) * rate.Rate
+		}
+		*steps = append(*steps, s)
 	}
 	*steps = append(*steps, rate)
 	if expected := p.Expected(); p.Until < math.MaxInt64 && p.Limit == 0 && expected > maxInvocations {

@@ -44,6 +44,9 @@ func List() (*Catalogue, error) {
 		_, critical := w.CriticalPath()
 		s.Items = append(s.Items, Item{name, fmt.Sprintf("%d functions, critical path %.3g s", len(w.Functions), critical/1e9)})
 	}
+	for _, f := range benchmarks.Families() {
+		s.Items = append(s.Items, Item{f.Pattern(), f.About})
+	}
 	for _, name := range benchmarks.Generated() {
 		s.Items = append(s.Items, Item{"{generate: " + name + ", functions: N}", "its stages at any size from 10 to 1000000 functions"})
 	}

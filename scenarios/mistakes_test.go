@@ -73,7 +73,7 @@ func TestMistakesInWorkflows(t *testing.T) {
 	check(t, []mistake{
 		{with(`workflows: []`), `s.yaml:2:12: workflows: name at least one workflow; see flowtwin list workflows`},
 		{with(`workflows: [faasflow/wordcuont]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "faasflow/wordcuont": did you mean "faasflow/wordcount"?`},
-		{with(`workflows: [wordcount]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "wordcount": there are faasflow/cycles, faasflow/epigenomics, faasflow/genome, faasflow/soykb, faasflow/video, faasflow/recognizer, faasflow/fileprocessing, faasflow/wordcount`},
+		{with(`workflows: [wordcount]`), `s.yaml:2:13: workflows[0]: there is no built-in workflow "wordcount": there are faasflow/cycles, faasflow/epigenomics, faasflow/genome, faasflow/soykb, faasflow/video, faasflow/recognizer, faasflow/fileprocessing, faasflow/wordcount, dataflower/recognizer, dataflower/svd, dataflower/video, dataflower/wordcount, dataflower/wordcount-fanout-{2,4,8,12,16}, dataflower/wordcount-datasize-{1,2,4,8,16}, dataflower/wordcount-cores-{0.1,0.2,0.3,0.4,0.5}`},
 		{with(`workflows: [{use: faasflow/wordcount, generate: genome}]`), `s.yaml:2:13: workflows[0]: name a workflow with use, or generate one`},
 		{with(`workflows: [{name: x}]`), `s.yaml:2:13: workflows[0]: name a workflow with use, or generate one`},
 		{with(`workflows: [{generate: genome}]`), `s.yaml:2:13: workflows[0]: generate and functions belong together: {generate: genome, functions: 1000}`},
@@ -150,6 +150,8 @@ s.yaml:3:48: load.duration: 2000000h: times end at 87600h`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, burst: {rate: 0/s, for: 5s, every: 5s}}`), `s.yaml:3:63: load.burst.rate: with bursts of rate 0 and nothing between them there are no arrivals`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, burst: {rate: 5/s, for: 5s}, ramp: [{rate: 1/s, for: 1s}]}`), `s.yaml:3:56: load.burst: a load has a burst or a ramp, not both`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{rate: 1/s, for: 0s}]}`), `s.yaml:3:73: load.ramp[0].for: a step must last for longer than 0`},
+		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{for: 1s}]}`), `s.yaml:3:56: load.ramp[0]: say rate, such as 15/min, or share, such as 25% of the load's rate`},
+		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{for: 1s, rate: 1/s, share: 25%}]}`), `s.yaml:3:56: load.ramp[0]: say rate, such as 15/min, or share, such as 25% of the load's rate`},
 		{with(`load: {arrivals: constant, rate: 1/s, limit: 5, ramp: [{rate: 1/s, for: 80000h}, {rate: 1/s, for: 80000h}]}`), `s.yaml:3:99: load.ramp[1].for: the ramp ends after 5.76e+08 s: times end at 87600h`},
 	})
 }

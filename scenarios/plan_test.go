@@ -117,6 +117,9 @@ func TestLoadsBecomePlans(t *testing.T) {
 		"{arrivals: constant, rate: 3/s, limit: 7, ramp: [{rate: 1/s, for: 1s}, {rate: 2/s, for: 2s}]}": {
 			Process: load.Process{Steps: []load.Step{{Rate: 1, For: 1e9}, {Rate: 2, For: 2e9}, {Rate: 3}}}, Until: 1<<63 - 1, AtLeast: 7, Limit: 7,
 		},
+		"{arrivals: constant, rate: 4/s, limit: 7, ramp: [{share: 25%, for: 1s}, {share: 0.5, for: 2s}, {rate: 0/s, for: 1s}]}": {
+			Process: load.Process{Steps: []load.Step{{Rate: 1, For: 1e9}, {Rate: 2, For: 2e9}, {Rate: 0, For: 1e9}, {Rate: 4}}}, Until: 1<<63 - 1, AtLeast: 7, Limit: 7,
+		},
 		"{arrivals: trace, trace: trace.csv, warmup_count: 1}": {
 			Process: load.Process{Trace: []int64{25e7, 50e7}}, Until: 1<<63 - 1, WarmupCount: 1, // In the order of time.
 		},

@@ -99,8 +99,9 @@ type BurstUse struct {
 
 // RampStep is one step on the way to the rate.
 type RampStep struct {
-	Rate units.Rate     `yaml:"rate,required" doc:"Arrivals per time."`
-	For  units.Duration `yaml:"for,required" doc:"How long it lasts."`
+	Rate  *units.Rate     `yaml:"rate" doc:"Arrivals per time."`
+	Share *units.Fraction `yaml:"share" doc:"The same as a part of the rate that the ramp leads to."`
+	For   units.Duration  `yaml:"for,required" doc:"How long it lasts."`
 }
 
 // SchedulerUse is a preset, or three choices.

@@ -62,29 +62,34 @@ func (w *world) divideControl(i *invocation) {
 	slices.Reverse(all)
 	slices.SortStableFunc(all, func(a, b controlRecord) int { return cmp.Compare(a.to, b.to) })
 
-	last := w.latest(i)
-	if last == none {
+	last := w.lastLink(i)
+	if last.task == none {
 		return
 	}
-	r := w.log.At(last)
+	r := w.log.At(last.task)
 	// The answers that tell the end pass by many functions.
-	r.after = divide(all, r.ended, i.record.Ended, func(*controlRecord) bool { return true })
+	r.after = divide(all, last.until, i.record.Ended, func(*controlRecord) bool { return true })
 	wf := w.workflowOf(i.id)
-	for at := last; at != none; {
+	for at := last.task; at != none; {
 		r := w.log.At(at)
 		before := w.trigger(i, at)
 		from := i.record.Intended
 		var p *taskRecord
-		if before != none {
-			p = w.log.At(before)
-			from = p.ended
+		if before.task != none {
+			p = w.log.At(before.task)
+			from = before.until
+		}
+		if before.streamed {
+			r.before = record.ControlTime{Transfer: r.queued - from}
+			at = before.task
+			continue
 		}
 		r.before = divide(all, from, r.queued, func(c *controlRecord) bool {
 			return c.kind == controlProbe || wf.Functions[c.function].Kind != workflow.Task ||
 				c.function == r.function && related(&c.path, &r.path) ||
 				p != nil && c.function == p.function && related(&c.path, &p.path)
 		})
-		at = before
+		at = before.task
 	}
 }
 

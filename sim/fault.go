@@ -160,6 +160,16 @@ func (w *world) kill(id engine.NodeID) {
 	n.held = n.held[:0]
 	n.effects.Reset()
 	n.running, n.starting = n.running[:0], 0
+	for at := range n.units {
+		w.loseUnit(n, uint32(at))
+	}
+	for wf := range w.invocations {
+		for slot := range w.invocations[wf] {
+			if i := &w.invocations[wf][slot]; i.alive && i.streams != none {
+				w.dropStreams(i, id, false)
+			}
+		}
+	}
 }
 
 // pause freezes a node: its processor and its link stand still, its engine
@@ -234,6 +244,31 @@ func (w *world) failTransfers(concerns func(engine.NodeID) bool) {
 		}
 		w.failTask(at, engine.Failed)
 	}
+	w.failStreams(concerns)
+}
+
+// failStreams gives up what some nodes are sending to the broker or fetching
+// from it, and tells the nodes that posted it.
+func (w *world) failStreams(concerns func(engine.NodeID) bool) {
+	for wf := range w.invocations {
+		for slot := range w.invocations[wf] {
+			i := &w.invocations[wf][slot]
+			if !i.alive {
+				continue
+			}
+			for at := i.streams; at != none; at = w.streams.At(at).next {
+				s := w.streams.At(at)
+				lost := s.unit != none && concerns(s.node)
+				for p := s.readers; p != none; p = w.prefetches.At(p).next {
+					lost = lost || !w.prefetches.At(p).done && concerns(w.prefetches.At(p).node)
+				}
+				if lost {
+					w.tell(s.node, &engine.Event{Kind: engine.EventDataLost, Message: engine.Message{Subject: engine.Subject{Invocation: s.invocation}}})
+					break
+				}
+			}
+		}
+	}
 }
 
 // usesStore reports whether a task has a transfer or an operation of the
@@ -244,7 +279,7 @@ func (w *world) usesStore(at uint32) bool {
 		return true
 	}
 	n := &w.nodes[t.node]
-	for _, class := range [...]classID{n.put, n.get} {
+	for _, class := range [...]classID{n.put[w.capOf(&t.subject)], n.get} {
 		c := &w.network.classes[class]
 		if slices.ContainsFunc(c.heap, func(j job) bool { return j.task == at }) {
 			return true
@@ -263,7 +298,11 @@ func (w *world) crash(f *scenarios.Fault) {
 		to, c := t.node, t.container
 		w.nodes[to].running[c.Index] = none
 		w.cancel(at)
+		lost := w.loseUnit(&w.nodes[to], c.Index)
 		w.tell(to, &engine.Event{Kind: engine.EventContainerLost, Container: c})
+		for _, i := range lost {
+			w.tell(to, &engine.Event{Kind: engine.EventDataLost, Message: engine.Message{Subject: engine.Subject{Invocation: i}}})
+		}
 		return
 	}
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
 )
@@ -14,8 +15,19 @@ type invocation struct {
 	record   record.Invocation
 	// functions holds, for each function, what its instances have done.
 	functions []functionRecord
-	// first and last of its task records, in the order they ended.
-	first, last uint32
+	// first and last of its task records, in the order they ended, and the
+	// latest of the records of what they have posted.
+	first, last, posts uint32
+	// running counts its tasks. It may have ended before they have: then its
+	// record waits for theirs.
+	running int
+	ended   bool
+	// streams is the first of its data that go through the broker, spilled
+	// those that went from memory to disk, begun the instances that have run
+	// if not all do.
+	streams uint32
+	spilled []datum
+	begun   []instance
 	// control is the latest of its control records.
 	control uint32
 }
@@ -26,6 +38,28 @@ type functionRecord struct {
 	longest engine.Time
 }
 
+// instance names a function instance, datum one of its outputs.
+type instance struct {
+	function workflow.FunctionID
+	path     workflow.Path
+}
+
+type datum struct {
+	function workflow.FunctionID
+	output   int32
+	path     workflow.Path
+}
+
+// postRecord is kept of a datum that was announced, until its invocation ends.
+type postRecord struct {
+	datum
+	way     data.Target
+	attempt uint16
+	posted  engine.Time
+	put     engine.Time // that its function had spent by then on putting
+	earlier uint32
+}
+
 // taskRecord is what is kept of a task until its invocation ends.
 type taskRecord struct {
 	function workflow.FunctionID
@@ -34,13 +68,19 @@ type taskRecord struct {
 	next     uint32 // of the invocation
 
 	queued, started, ended engine.Time
+	held                   engine.Time // of the wait
 	fetch, compute, put    engine.Time
 	retry                  engine.Time // of put
+	cause                  engine.Cause
 	before, after          record.ControlTime
 	conflicts              int32
 
-	cold     bool
-	critical bool // on the chain that determined the end of the invocation
+	cold bool
+	// critical: it is on the chain that determined the end of the invocation,
+	// until a time at which it had spent so much on putting.
+	critical bool
+	until    engine.Time
+	putUntil engine.Time
 	// memoryLost: what it put into its node's memory is gone.
 	memoryLost bool
 	outcome    engine.Outcome
@@ -65,10 +105,15 @@ func (w *world) invocation(id engine.Invocation) *invocation {
 		return nil
 	}
 	i := &slots[id.Slot]
-	if !i.alive || i.id.Generation != id.Generation {
-		return nil
+	if i.alive && i.id.Generation == id.Generation {
+		return i
 	}
-	return i
+	for at := range w.ending {
+		if i := &w.ending[at]; i.id.Workflow == id.Workflow && i.id.Slot == id.Slot && i.id.Generation == id.Generation {
+			return i
+		}
+	}
+	return nil
 }
 
 // admit begins the record of an invocation that the gateway has taken in.
@@ -81,7 +126,11 @@ func (w *world) admit(e *engine.Effect) {
 	}
 	w.invocations[e.Invocation.Workflow] = slots
 	i := &slots[e.Invocation.Slot]
-	functions := i.functions
+	functions, begun, spilled := i.functions, i.begun[:0], i.spilled[:0]
+	if i.alive { // Some tasks of the one that had the slot before are still running.
+		w.ending = append(w.ending, *i)
+		functions, begun, spilled = nil, nil, nil
+	}
 	if functions == nil {
 		functions = make([]functionRecord, len(w.workflowOf(e.Invocation).Functions))
 	}
@@ -90,6 +139,7 @@ func (w *world) admit(e *engine.Effect) {
 	}
 	*i = invocation{
 		id: e.Invocation, alive: true, functions: functions, first: none, last: none, control: none,
+		posts: none, streams: none, begun: begun, spilled: spilled,
 		record: record.Invocation{
 			Workflow: int(e.Invocation.Workflow), Number: a.number, Client: int(a.client),
 			Measured: l.plan.Measured(a.number, a.at), Intended: a.at, Sent: a.at, Started: -1, Attempts: 1,
@@ -105,6 +155,7 @@ func (i *invocation) taskStarts(now engine.Time, attempt uint16, cold bool) {
 		for f := range i.functions {
 			i.functions[f] = functionRecord{latest: none}
 		}
+		i.begun, i.spilled = i.begun[:0], i.spilled[:0]
 	}
 	i.record.Tasks++
 	if cold {
@@ -123,6 +174,7 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	r.function, r.path, r.attempt = t.subject.Function, t.subject.Path, t.subject.Invocation.Attempt
 	r.queued, r.started, r.ended, r.fetch, r.put = t.queued, t.started, w.now, t.fetch, t.put
 	r.retry, r.conflicts = t.retry, t.conflicts
+	r.held, r.cause = t.held, t.cause
 	r.cold, r.outcome, r.try, r.node, r.container = t.cold, o, t.try, t.node, t.container.Index
 	// What the phases do not cover, the start of the container's work, is
 	// part of the time the function takes.
@@ -170,40 +222,71 @@ func (w *world) finish(id engine.Invocation, o engine.Outcome) {
 	w.finished = append(w.finished, finished{id, o})
 }
 
-// report hands on the records of the invocations that have ended.
+// report takes note of the end of invocations.
 func (w *world) report() {
 	for _, f := range w.finished {
 		i := w.invocation(f.id)
-		if i == nil {
+		if i == nil || i.ended {
 			continue
 		}
+		i.ended = true
 		i.record.Ended = w.now
 		i.record.Outcome = f.outcome
 		i.record.Attempts = int(f.id.Attempt) + 1
 		if i.record.Started < 0 {
 			i.record.Started = w.now
 		}
-		w.phases(i)
-		w.criticalTime(i)
-		price := &w.trial.Profile.Price
-		i.record.Cost = price.GBSecond*i.record.ContainerByteTime/1e18 + price.Task*float64(i.record.Tasks)
-		if w.traced {
-			w.divideControl(i)
-			w.reportTasks(i)
-		}
-		w.recorder.Invocation(&i.record)
-		for at := i.first; at != none; {
-			next := w.log.At(at).next
-			w.log.Give(at)
-			at = next
-		}
-		i.alive = false
-		w.open--
 		if i.record.Client >= 0 {
 			w.clientContinues(&i.record)
 		}
+		// What runs after the result was posted belongs to the record, unless
+		// it is about to be killed.
+		if f.outcome != engine.Completed || i.running == 0 {
+			w.close(i)
+		}
 	}
 	w.finished = w.finished[:0]
+}
+
+// taskGone takes note that a task is no more.
+func (w *world) taskGone(id engine.Invocation) {
+	if i := w.invocation(id); i != nil {
+		if i.running--; i.ended && i.running == 0 {
+			w.close(i)
+		}
+	}
+}
+
+// close hands on the records of an invocation.
+func (w *world) close(i *invocation) {
+	w.phases(i)
+	w.criticalTime(i)
+	price := &w.trial.Profile.Price
+	i.record.Cost = price.GBSecond*i.record.ContainerByteTime/1e18 + price.Task*float64(i.record.Tasks)
+	if w.traced {
+		w.divideControl(i)
+		w.reportTasks(i)
+	}
+	w.recorder.Invocation(&i.record)
+	for at := i.first; at != none; {
+		next := w.log.At(at).next
+		w.log.Give(at)
+		at = next
+	}
+	for at := i.posts; at != none; {
+		earlier := w.posts.At(at).earlier
+		w.posts.Give(at)
+		at = earlier
+	}
+	w.dropStreams(i, engine.NoNode, true)
+	i.alive = false
+	w.open--
+	for at := range w.ending {
+		if i == &w.ending[at] {
+			w.ending = append(w.ending[:at], w.ending[at+1:]...)
+			break
+		}
+	}
 }
 
 func (w *world) reportTasks(i *invocation) {
@@ -214,32 +297,120 @@ func (w *world) reportTasks(i *invocation) {
 			Node: r.node, Container: r.container, Cold: r.cold, Critical: r.critical, Outcome: r.outcome,
 			Queued: r.queued, Started: r.started, Ended: r.ended, Fetch: r.fetch, Compute: r.compute, Put: r.put,
 			Retry: r.retry, Conflicts: int(r.conflicts), Before: r.before, After: r.after,
+			Held: r.held, Until: r.until, PutUntil: r.putUntil,
 		})
 	}
 }
 
 // phases divides the latency of an invocation along the chain of tasks that
-// determined its end: from the task that ended last, each time to the one that
-// ended last of those that could have triggered it. What lies between the end
-// of one and the trigger of the next is the control plane's.
+// determined its end: from the one that did last what the end waited for, each
+// time to the one whose end, or whose output, triggered it. What lies between
+// is the control plane's, or the transfer's of an output that was streamed.
 func (w *world) phases(i *invocation) {
 	p := &i.record.Phases
 	until := i.record.Ended
-	for at := w.latest(i); at != none; at = w.trigger(i, at) {
-		r := w.log.At(at)
-		r.critical = true
-		p[record.Control] += until - r.ended
-		p[record.Put] += r.put
-		p[record.Compute] += r.compute
+	l := w.lastLink(i)
+	for l.task != none {
+		r := w.log.At(l.task)
+		r.critical, r.until, r.putUntil = true, l.until, l.put
+		between := record.Control
+		if l.streamed {
+			between = record.Transfer
+		}
+		p[between] += until - l.until
+		p[record.Put] += l.put
 		p[record.Fetch] += r.fetch
+		p[record.Compute] += l.until - r.started - r.fetch - l.put
+		p[record.HoldBack] += r.held
 		if r.cold {
-			p[record.ColdStart] += r.started - r.queued
+			p[record.ColdStart] += r.started - r.queued - r.held
 		} else {
-			p[record.Queue] += r.started - r.queued
+			p[record.Queue] += r.started - r.queued - r.held
 		}
 		until = r.queued
+		l = w.trigger(i, l.task)
 	}
 	p[record.Control] += until - i.record.Intended
+}
+
+// chainLink is a task on the chain, until the moment at which it did what the next
+// one waited for, by which time it had spent so much on putting.
+type chainLink struct {
+	task       uint32
+	until, put engine.Time
+	streamed   bool // what it posted then went through the broker
+}
+
+// upToEnd is the link of a task whose end was waited for.
+func (w *world) upToEnd(task uint32) chainLink {
+	if task == none {
+		return chainLink{task: none}
+	}
+	r := w.log.At(task)
+	return chainLink{task: task, until: r.ended, put: r.put}
+}
+
+// recordPost keeps when a datum was posted.
+func (w *world) recordPost(t *task, output int32, path *workflow.Path, way data.Target) {
+	i := w.invocation(t.subject.Invocation)
+	if i == nil {
+		return
+	}
+	at := w.posts.Take()
+	*w.posts.At(at) = postRecord{
+		datum{t.subject.Function, output, *path}, way, t.subject.Invocation.Attempt, w.now, t.put + w.now - t.mark, i.posts,
+	}
+	i.posts = at
+}
+
+// upToPost is the link of a task whose output was waited for.
+func (w *world) upToPost(i *invocation, d datum) chainLink {
+	for at := i.posts; at != none; at = w.posts.At(at).earlier {
+		p := w.posts.At(at)
+		if p.datum != d || p.attempt != i.id.Attempt {
+			continue
+		}
+		wf := w.workflowOf(i.id)
+		producer := d.path.Outer(wf.Scopes[wf.Functions[d.function].Scope].Depth)
+		for r := i.functions[d.function].latest; r != none; r = w.log.At(r).earlier {
+			if t := w.log.At(r); t.path == producer && t.started <= p.posted && p.posted <= t.ended {
+				return chainLink{task: r, until: p.posted, put: p.put, streamed: p.way&data.Pipe != 0}
+			}
+		}
+	}
+	return chainLink{task: none}
+}
+
+// lastLink returns what the end of an invocation waited for last.
+func (w *world) lastLink(i *invocation) chainLink {
+	if _, driven := w.system.Scheduler.Control.(engine.DataDriven); !driven {
+		return w.upToEnd(w.latest(i))
+	}
+	wf := w.workflowOf(i.id)
+	last := chainLink{task: none}
+	consider := func(l chainLink) {
+		if l.task != none && l.until <= i.record.Ended && (last.task == none || l.until > last.until) {
+			last = l
+			last.streamed = false
+		}
+	}
+	for at := i.posts; at != none; at = w.posts.At(at).earlier {
+		if p := w.posts.At(at); len(wf.Functions[p.function].Next) == 0 && p.posted <= i.record.Ended {
+			consider(w.upToPost(i, p.datum))
+		}
+	}
+	for at := i.first; at != none; at = w.log.At(at).next {
+		if r := w.log.At(at); r.outcome == engine.Completed && r.attempt == i.id.Attempt && r.ended <= i.record.Ended {
+			f := &wf.Functions[r.function]
+			if len(f.Outputs) == 0 || last.task == none && i.record.Outcome != engine.Completed {
+				consider(w.upToEnd(at))
+			}
+		}
+	}
+	if last.task == none {
+		return w.upToEnd(w.latest(i))
+	}
+	return last
 }
 
 // latest returns the record of the task that ended last.
@@ -253,14 +424,23 @@ func (w *world) latest(i *invocation) uint32 {
 	return best
 }
 
-// trigger returns the record of the task whose end let another be triggered,
-// or none for a task of a start function.
-func (w *world) trigger(i *invocation, at uint32) uint32 {
+// trigger returns what the trigger of a task waited for last, or none for a
+// task of a start function.
+func (w *world) trigger(i *invocation, at uint32) chainLink {
 	wf := w.workflowOf(i.id)
 	r := w.log.At(at)
+	if c := &r.cause; c.Function != engine.NoFunction && c.Output >= 0 {
+		return w.upToPost(i, datum{c.Function, c.Output, c.Path})
+	}
 	best := none
-	w.eachTrigger(i, wf, r.function, &r.path, r.queued, &best)
-	return best
+	if c := &r.cause; c.Function != engine.NoFunction && wf.Functions[c.Function].Kind == workflow.Task {
+		w.latestOf(i, c.Function, &c.Path, r.queued, &best)
+	} else if c.Function != engine.NoFunction {
+		w.eachTrigger(i, wf, c.Function, &c.Path, r.queued, &best)
+	} else {
+		w.eachTrigger(i, wf, r.function, &r.path, r.queued, &best)
+	}
+	return w.upToEnd(best)
 }
 
 // eachTrigger looks for the latest of the tasks that may have triggered the
@@ -271,15 +451,22 @@ func (w *world) eachTrigger(i *invocation, wf *workflow.Workflow, f workflow.Fun
 			w.eachTrigger(i, wf, p, path, before, best)
 			continue
 		}
-		depth := min(wf.Scopes[wf.Functions[p].Scope].Depth, path.Depth())
-		for c := i.functions[p].latest; c != none; c = w.log.At(c).earlier {
-			r := w.log.At(c)
-			if r.ended > before || r.outcome != engine.Completed || *best != none && r.ended <= w.log.At(*best).ended {
-				continue
-			}
-			if depth == 0 || r.path.Outer(depth) == path.Outer(depth) {
-				*best = c
-			}
+		w.latestOf(i, p, path, before, best)
+	}
+}
+
+// latestOf looks for the latest of the tasks of a function that have to do
+// with a path.
+func (w *world) latestOf(i *invocation, f workflow.FunctionID, path *workflow.Path, before engine.Time, best *uint32) {
+	wf := w.workflowOf(i.id)
+	depth := min(wf.Scopes[wf.Functions[f].Scope].Depth, path.Depth())
+	for c := i.functions[f].latest; c != none; c = w.log.At(c).earlier {
+		r := w.log.At(c)
+		if r.ended > before || r.outcome != engine.Completed || *best != none && r.ended <= w.log.At(*best).ended {
+			continue
+		}
+		if depth == 0 || r.path.Outer(depth) == path.Outer(depth) {
+			*best = c
 		}
 	}
 }

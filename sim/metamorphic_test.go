@@ -26,14 +26,10 @@ func latencies(r *records) []engine.Time {
 
 // TestWithoutContentionTheLatencyIsTheCriticalPath: when nothing costs
 // anything but computing, and there are cores for all, an invocation takes
-// its critical path, to the nanosecond.
+// its critical path, to the nanosecond. (All compute times are their means:
+// the slowest of several instances would take longer than their mean.)
 func TestWithoutContentionTheLatencyIsTheCriticalPath(t *testing.T) {
 	for _, name := range benchmarks.Names() {
-		w, err := benchmarks.Lookup(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, critical := w.CriticalPath()
 		p := plan(t, fmt.Sprintf(`
 name: free
 workflows: [%s]
@@ -42,6 +38,11 @@ load: {arrivals: constant, rate: 1/min, limit: 3}
 schedulers: [mastersp, faasflow, {preset: faasflow, placement: faasflow-improved}]
 overrides: %s
 `, name, free))
+		w := p.Trial(0, 0).Workflows[0] // which the points share
+		for i := range w.Functions {
+			w.Functions[i].Compute = workflow.Constant(math.Round(w.Functions[i].Compute.Mean()))
+		}
+		_, critical := w.CriticalPath()
 		for point := range p.Points {
 			for i, got := range latencies(simulate(t, p, point)) {
 				if want := engine.Time(math.Round(critical)); got != want {

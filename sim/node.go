@@ -33,9 +33,13 @@ type node struct {
 	processor *server
 	egress    linkID
 	ingress   linkID
-	put, get  classID  // flows to and from the store
-	running   []uint32 // task by container index, or none
-	starting  int      // container starts under way
+	disk      *server
+	put, send []classID // flows to the store and to the broker, by the cap of a container
+	get       classID   // from the store
+	receive   classID   // from the broker
+	running   []uint32  // task by container index, or none
+	units     []uint32  // data unit by container index, or none
+	starting  int       // container starts under way
 
 	// What the resources can do without faults, in cores and bytes per ns.
 	cores, memoryBandwidth, linkBandwidth float64
@@ -52,6 +56,7 @@ func (w *world) build(mesh bool) {
 		host = w.addServer(newServer(c.HostCores, 1))
 	}
 	n := &w.network
+	limits := w.findCaps()
 	for i, m := range machines {
 		node := &w.nodes[i]
 		node.engine = engine.NewNode(engine.NodeID(i), w.system)
@@ -63,6 +68,7 @@ func (w *world) build(mesh bool) {
 		node.cores, node.linkBandwidth = m.Cores, perNanosecond(link)
 		node.memoryBandwidth = perNanosecond(w.trial.Profile.Memory.Bandwidth)
 		node.memory = w.addServer(newServer(node.memoryBandwidth, math.Inf(1)))
+		node.disk = w.addServer(newServer(perNanosecond(w.trial.Profile.Disk.Bandwidth), math.Inf(1)))
 		node.egress, node.ingress = n.addLink(node.linkBandwidth), n.addLink(node.linkBandwidth)
 		if node.processor = host; host == nil {
 			node.processor = w.addServer(newServer(m.Cores, 1))
@@ -76,6 +82,8 @@ func (w *world) build(mesh bool) {
 		payload := perNanosecond(c.StorageCap) * scenarios.PayloadShare
 		in, out = append(in, n.addLink(payload)), append(out, n.addLink(payload))
 	}
+	// The broker is on the same machine, but no store.
+	toBroker, fromBroker := slices.Clone(in), slices.Clone(out)
 	if limit := w.trial.Profile.Store.Write; limit != units.Unlimited {
 		in = append(in, n.addLink(perNanosecond(limit)))
 	}
@@ -91,13 +99,21 @@ func (w *world) build(mesh bool) {
 		if engine.NodeID(i) == scenarios.StorageNode {
 			continue
 		}
-		node.put = n.addClass(stream, append([]linkID{node.egress}, in...)...)
+		for _, limit := range limits {
+			node.put = append(node.put, n.addClass(min(stream, limit), append([]linkID{node.egress}, in...)...))
+			node.send = append(node.send, n.addClass(limit, append([]linkID{node.egress}, toBroker...)...))
+		}
 		node.get = n.addClass(stream, append([]linkID{node.ingress}, out...)...)
+		node.receive = n.addClass(math.Inf(1), append([]linkID{node.ingress}, fromBroker...)...)
 	}
 	// What the storage node itself reads, as a master that evaluates switches
 	// does, leaves it by no link.
 	loopback := n.addLink(boundless)
-	storage.put, storage.get = n.addClass(stream, loopback), n.addClass(stream, loopback)
+	for range limits {
+		storage.put = append(storage.put, n.addClass(stream, loopback))
+		storage.send = append(storage.send, n.addClass(stream, loopback))
+	}
+	storage.get, storage.receive = n.addClass(stream, loopback), n.addClass(math.Inf(1), loopback)
 	n.connect(!mesh && len(w.trial.Faults) == 0)
 	for i := range n.classes {
 		if single := n.classes[i].single; single != nil && !slices.Contains(w.servers, single) {
@@ -105,6 +121,33 @@ func (w *world) build(mesh bool) {
 		}
 	}
 }
+
+// findCaps finds what containers may send at most, in bytes per ns, and which
+// of these limits holds for which function.
+func (w *world) findCaps() []float64 {
+	egress := w.trial.Profile.Container.Egress
+	limits := []float64{}
+	for _, wf := range w.trial.Workflows {
+		caps := make([]int32, len(wf.Functions))
+		for f := range wf.Functions {
+			limit := math.Inf(1)
+			if cores := wf.Functions[f].CPU; egress != units.Unlimited && cores > 0 {
+				limit = perNanosecond(egress) * cores * scenarios.PayloadShare
+			}
+			at := slices.Index(limits, limit)
+			if at < 0 {
+				at = len(limits)
+				limits = append(limits, limit)
+			}
+			caps[f] = int32(at)
+		}
+		w.caps = append(w.caps, caps)
+	}
+	return limits
+}
+
+// capOf returns which limit holds for a function's containers.
+func (w *world) capOf(s *engine.Subject) int32 { return w.caps[s.Invocation.Workflow][s.Function] }
 
 // addServer gives a server its place in the list.
 func (w *world) addServer(s *server) *server {
@@ -204,6 +247,7 @@ func (w *world) apply(id engine.NodeID, n *node) {
 			w.startContainer(id, n, e)
 		case engine.EffectStop:
 			w.stopContainer(n, e.Container)
+			w.leaveUnit(n, e.Container.Index)
 		case engine.EffectRun:
 			w.runTask(id, n, e)
 		case engine.EffectEvaluate:
@@ -216,8 +260,16 @@ func (w *world) apply(id engine.NodeID, n *node) {
 			})
 		case engine.EffectFinish:
 			w.finish(e.Invocation, e.Outcome)
-		case engine.EffectRelease:
+		case engine.EffectPrefetch:
+			w.startPrefetch(id, e)
+		case engine.EffectSpill:
+			w.spill(e)
+		case engine.EffectDrop:
 			// Data need no bookkeeping: their sizes are drawn, not stored.
+		case engine.EffectRelease:
+			if i := w.invocation(e.Invocation); i != nil && i.streams != none {
+				w.dropStreams(i, id, false)
+			}
 		}
 	}
 	n.effects.Reset()

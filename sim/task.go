@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/data"
@@ -27,7 +28,9 @@ type task struct {
 	plan        engine.Plan
 
 	queued, started engine.Time
-	mark            engine.Time // when the phase that is under way began
+	held            engine.Time  // of the wait
+	cause           engine.Cause // of the trigger
+	mark            engine.Time  // when the phase that is under way began
 	fetch, compute  engine.Time
 	put             engine.Time
 
@@ -47,6 +50,8 @@ type task struct {
 	item, items uint32
 	bytes       int64
 	revision    uint32
+
+	streamed int64 // bytes that it has left to its container's data unit
 
 	operations int32 // of the store that it waits for
 	dataLost   bool  // an input was gone
@@ -73,6 +78,8 @@ const (
 	stagePut                    // the store is ready to receive
 	stageMemoryPut              // the memory is ready to receive
 	stageLost                   // an input was found to be gone
+	stageDisk                   // the disk is ready to send
+	stageCleanup                // the container has cleaned up
 )
 
 // jobKind says what a job is for.
@@ -83,6 +90,9 @@ const (
 	getFromMemory
 	putToStore
 	putToMemory
+	getFromDisk
+	chunkToBroker
+	chunkFromBroker
 	computing
 )
 
@@ -102,9 +112,14 @@ func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
 	at := w.newTask(id, e)
 	t := w.tasks.At(at)
 	t.container, t.cold, t.try, t.queued = e.Container, e.Cold, e.Try, e.Since
+	t.held, t.cause = e.Held, e.Cause
 	n.running[e.Container.Index] = at
 	if i := w.invocation(e.Invocation); i != nil {
 		i.taskStarts(w.now, e.Invocation.Attempt, e.Cold)
+		i.running++
+		if w.announces && w.uncertain[e.Invocation.Workflow] {
+			i.begun = append(i.begun, instance{e.Function, e.Path})
+		}
 	}
 	if w.cost.start > 0 {
 		w.delay(at, w.cost.start, stageStarted)
@@ -159,6 +174,10 @@ func (w *world) resume(at uint32, s stage) {
 		w.transfer(at, putToMemory, w.tasks.At(at).bytes, 0)
 	case stageLost:
 		w.endTask(at, engine.DataLost)
+	case stageDisk:
+		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+	case stageCleanup:
+		w.endTask(at, engine.Completed)
 	}
 }
 
@@ -168,6 +187,11 @@ func (w *world) resume(at uint32, s stage) {
 type key struct {
 	source engine.Source
 	bytes  int64
+
+	// What it is, where that matters: a datum that is still coming.
+	from   workflow.FunctionID
+	output int32
+	path   workflow.Path
 }
 
 // lookup begins to fetch: it finds out what is to be fetched from where.
@@ -190,7 +214,7 @@ func (w *world) findKeys(at uint32) {
 	for i := range f.Inputs {
 		in := &f.Inputs[i]
 		if in.From == workflow.GlobalInput {
-			t.keys = append(t.keys, key{t.plan.Sources[i], in.Size})
+			t.keys = append(t.keys, key{source: t.plan.Sources[i], bytes: in.Size})
 			continue
 		}
 		from := &wf.Functions[in.From]
@@ -224,16 +248,45 @@ func (w *world) findKeys(at uint32) {
 func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 	id := t.subject.Invocation
 	in := &t.function.Inputs[i]
-	k := key{t.plan.Sources[i], w.size(id, in.From, in.Output, path)}
+	k := key{source: t.plan.Sources[i], bytes: w.size(id, in.From, in.Output, path)}
+	if w.announces {
+		w.addAnnounced(t, &k, in, producer, path)
+		return
+	}
 	if w.uncertain[id.Workflow] {
 		r := w.hasRun(id, in.From, producer)
 		if r == nil {
-			k = key{engine.FromNowhere, 0}
+			k = key{source: engine.FromNowhere}
 		} else if r.memoryLost && k.source == engine.FromMemory {
 			t.dataLost = true
 		}
 	}
 	t.keys = append(t.keys, k)
+}
+
+// addAnnounced is addKey where data are announced. What came inline is there
+// already; of what was never posted a reader knows as well.
+func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path *workflow.Path) {
+	i := w.invocation(t.subject.Invocation)
+	switch {
+	case k.bytes <= t.plan.Inline && k.source != engine.FromStore:
+		return
+	case i != nil && w.uncertain[t.subject.Invocation.Workflow] && !slices.Contains(i.begun, instance{in.From, *producer}):
+		return
+	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, datum{in.From, in.Output, *path}):
+		k.source = engine.FromDisk
+	}
+	if k.source == engine.FromDisk && (w.cost.early || w.cost.race) {
+		k.from, k.output, k.path = in.From, in.Output, *path
+	}
+	t.keys = append(t.keys, *k)
+}
+
+// spill notes that a datum has gone from memory to disk.
+func (w *world) spill(e *engine.Effect) {
+	if i := w.invocation(e.Invocation); i != nil {
+		i.spilled = append(i.spilled, datum{e.Function, int32(e.Number), e.Path})
+	}
 }
 
 // size draws the size of one output, or of an item of a list, whose path then
@@ -270,7 +323,7 @@ func (w *world) fetchAll(at uint32) {
 		w.allFetched(at)
 		return
 	}
-	var keys [3]int32
+	var keys [4]int32
 	for i := range t.keys {
 		keys[t.keys[i].source]++
 	}
@@ -295,6 +348,14 @@ func (w *world) fetchAll(at uint32) {
 	default:
 		w.transferAll(at, engine.FromMemory, getFromMemory, 0)
 	}
+	switch n := keys[engine.FromDisk]; {
+	case n == 0:
+	case w.cost.disk > 0:
+		// They are asked for one after the other.
+		w.delay(at, w.cost.disk*engine.Time(n), stageDisk)
+	default:
+		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+	}
 }
 
 // lookInVain looks for keys that are not there.
@@ -314,9 +375,11 @@ func (w *world) lookInVain(at uint32, keys int32) {
 // a delay is over.
 func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay engine.Time) {
 	for i := range w.tasks.At(at).keys {
-		if k := w.tasks.At(at).keys[i]; k.source == from {
-			w.transfer(at, kind, k.bytes, delay)
+		k := &w.tasks.At(at).keys[i]
+		if k.source != from || kind == getFromDisk && (w.cost.early || w.cost.race) && w.awaitStream(at, k) {
+			continue
 		}
+		w.transfer(at, kind, k.bytes, delay)
 	}
 }
 
@@ -356,10 +419,25 @@ func (w *world) allFetched(at uint32) {
 	} else {
 		t.work = nanoseconds(w.draws.Value(d, draw.ComputeTime, w.subject(&t.subject, t.try), t.subject.Path))
 	}
+	t.work = w.throttled(t.work, t.function.CPU)
 	w.stretch(at)
 }
 
 // Computing.
+
+// throttled is how long work takes a container with less than a core that gets
+// its share at the begin of each period: at full speed for a while, then not
+// at all.
+func (w *world) throttled(work engine.Time, cores float64) engine.Time {
+	period := w.cost.period
+	if period == 0 || cores <= 0 || cores >= 1 || work == 0 {
+		return work
+	}
+	busy := float64(work) * cores // on a core of its own
+	share := float64(period) * cores
+	full := math.Ceil(busy/share) - 1
+	return engine.Time(full)*period + nanoseconds(busy-full*share)
+}
 
 // stretch computes up to the point where the next output is posted.
 func (w *world) stretch(at uint32) {
@@ -402,6 +480,15 @@ func (w *world) stretchDone(at uint32) {
 	t.mark = w.now
 	if t.output < len(t.function.Outputs) {
 		w.post(at)
+		return
+	}
+	w.cleanUp(at)
+}
+
+// cleanUp lets the container clean up, which is the last that a task does.
+func (w *world) cleanUp(at uint32) {
+	if w.cost.cleanup > 0 {
+		w.delay(at, w.cost.cleanup, stageCleanup)
 		return
 	}
 	w.endTask(at, engine.Completed)
@@ -455,30 +542,56 @@ func (w *world) putLogged(at uint32) {
 	w.putItem(at)
 }
 
-// putItem puts the next item of an output: into the store first.
+// putItem puts the next item of an output: into the store first, then into
+// memory; then the container's data unit gets it. What is small enough is only
+// announced.
 func (w *world) putItem(at uint32) {
 	t := w.tasks.At(at)
-	if t.item == t.items {
-		t.put += w.now - t.mark
-		t.mark = w.now
-		t.output++
-		if t.done == t.work && t.output == len(t.function.Outputs) {
-			w.endTask(at, engine.Completed)
-			return
+	for t.item < t.items {
+		output := w.posting(t)
+		path := t.subject.Path
+		if t.function.Outputs[output].List {
+			path = path.Item(t.item, t.items)
 		}
-		w.stretch(at)
+		t.bytes = w.size(t.subject.Invocation, t.subject.Function, int32(output), &path)
+		switch target := t.plan.Targets[output]; {
+		case target&data.Store != 0:
+			w.putIntoStore(at)
+			return
+		case t.plan.Announce && t.bytes <= t.plan.Inline:
+			w.posted(at, int32(output), &path, data.Inline)
+		case target&data.Memory != 0:
+			w.putIntoMemory(at)
+			return
+		default:
+			w.posted(at, int32(output), &path, target)
+		}
+		t.item++
+	}
+	t.put += w.now - t.mark
+	t.mark = w.now
+	t.output++
+	if t.done == t.work && t.output == len(t.function.Outputs) {
+		w.cleanUp(at)
 		return
 	}
-	output := w.posting(t)
-	path := t.subject.Path
-	if t.function.Outputs[output].List {
-		path = path.Item(t.item, t.items)
+	w.stretch(at)
+}
+
+// posted notes that an item has been put where the function has to put it, and
+// lets it go on its way.
+func (w *world) posted(at uint32, output int32, path *workflow.Path, way data.Target) {
+	t := w.tasks.At(at)
+	if !t.plan.Announce {
+		return
 	}
-	t.bytes = w.size(t.subject.Invocation, t.subject.Function, int32(output), &path)
-	if t.plan.Target&data.Store != 0 {
-		w.putIntoStore(at)
-	} else {
-		w.putIntoMemory(at)
+	w.recordPost(t, output, path, way)
+	if way&data.Pipe != 0 {
+		w.handOver(at, output, path, t.bytes)
+	}
+	if way &^= data.Pipe; way != 0 {
+		subject := engine.Subject{Invocation: t.subject.Invocation, Function: t.subject.Function, Path: *path}
+		w.announce(t.node, &subject, output, way, 0)
 	}
 }
 
@@ -523,7 +636,7 @@ func (w *world) uploaded(at uint32) {
 	if i != nil {
 		i.record.RemoteWritten += t.bytes
 	}
-	if t.plan.Target&data.Memory != 0 {
+	if t.plan.Targets[w.posting(t)]&data.Memory != 0 {
 		w.putIntoMemory(at)
 		return
 	}
@@ -538,8 +651,16 @@ func (w *world) putIntoMemory(at uint32) {
 	w.transfer(at, putToMemory, w.tasks.At(at).bytes, 0)
 }
 
+// itemPut goes on after an item that took time to put.
 func (w *world) itemPut(at uint32) {
-	w.tasks.At(at).item++
+	t := w.tasks.At(at)
+	output := w.posting(t)
+	path := t.subject.Path
+	if t.function.Outputs[output].List {
+		path = path.Item(t.item, t.items)
+	}
+	w.posted(at, int32(output), &path, t.plan.Targets[output])
+	t.item++
 	w.putItem(at)
 }
 
@@ -556,7 +677,7 @@ func (w *world) endTask(at uint32, o engine.Outcome) {
 	if i := w.invocation(t.subject.Invocation); i != nil {
 		w.recordTask(i, t, o)
 	}
-	e := engine.Event{Kind: engine.EventTaskEnded, Outcome: o, Container: t.container}
+	e := engine.Event{Kind: engine.EventTaskEnded, Outcome: o, Container: t.container, Number: t.streamed}
 	to := t.node
 	w.retire(at)
 	w.tell(to, &e)
@@ -588,8 +709,12 @@ func (w *world) switched(at uint32) {
 }
 
 func (w *world) retire(at uint32) {
-	w.tasks.At(at).generation++
+	t := w.tasks.At(at)
+	t.generation++
 	w.tasks.Give(at)
+	if !t.isSwitch {
+		w.taskGone(t.subject.Invocation)
+	}
 }
 
 // cancel ends a task without a word to anyone.
@@ -605,15 +730,10 @@ func (w *world) leaveAll(at uint32) {
 	w.touch(n.memory)
 	n.processor.cancel(w.now, at, w.tasks.At(at).function.CPU)
 	w.touch(n.processor)
-	for _, class := range [...]classID{n.put, n.get} {
-		if single := w.network.classes[class].single; single != nil {
-			single.cancel(w.now, at, 1)
-			w.touch(single)
-		} else {
-			w.network.cancel(w.now, class, at)
-			w.touchDomain(w.network.classes[class].domain)
-		}
-	}
+	n.disk.cancel(w.now, at, 1)
+	w.touch(n.disk)
+	w.cancelFlow(n.put[w.capOf(&w.tasks.At(at).subject)], at)
+	w.cancelFlow(n.get, at)
 }
 
 // Jobs.
@@ -626,7 +746,11 @@ func (w *world) transfer(at uint32, kind jobKind, bytes int64, delay engine.Time
 	class := n.get
 	switch kind {
 	case putToStore:
-		class = n.put
+		class = n.put[w.capOf(&w.tasks.At(at).subject)]
+	case getFromDisk:
+		n.disk.start(w.now, j, float64(bytes), 1)
+		w.touch(n.disk)
+		return
 	case getFromMemory, putToMemory:
 		n.memory.start(w.now, j, float64(bytes), 1)
 		w.touch(n.memory)
@@ -680,8 +804,15 @@ func (w *world) serverDue(s *server) {
 
 // endJob goes on with the task whose job has ended.
 func (w *world) endJob(j *job) {
-	if j.kind == computing {
+	switch j.kind {
+	case computing:
 		w.stretchDone(j.task)
+		return
+	case chunkToBroker:
+		w.chunkSent(j.task &^ ofStream)
+		return
+	case chunkFromBroker:
+		w.chunkFetched(j.task &^ ofPrefetch)
 		return
 	}
 	i := w.invocation(w.tasks.At(j.task).subject.Invocation)
@@ -695,6 +826,8 @@ func (w *world) endJob(j *job) {
 		if i != nil {
 			i.record.LocalRead += j.bytes
 		}
+		w.keyFetched(j.task)
+	case getFromDisk:
 		w.keyFetched(j.task)
 	case putToStore:
 		w.uploaded(j.task)

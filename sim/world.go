@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
@@ -54,11 +55,21 @@ type world struct {
 
 	tasks    slab.Slab[task]
 	messages slab.Slab[engine.Message]
-	requests slab.Slab[request]
+	notices  slab.Slab[engine.Event] // of containers to their nodes
+	units    slab.Slab[unit]
+	streams  slab.Slab[stream]
+	// prefetches of streams
+	prefetches slab.Slab[prefetch]
+	posts      slab.Slab[postRecord]
+	requests   slab.Slab[request]
 
 	loads       []workflowLoad
 	uncertain   []bool         // by workflow: not all data may be there
 	invocations [][]invocation // by workflow and slot
+	ending      []invocation   // have ended, but for tasks that still run
+	spare       [][]functionRecord
+	caps        [][]int32 // by workflow and function: which of the nodes' classes
+	announces   bool      // engines are told what is posted
 	log         slab.Slab[taskRecord]
 	traced      bool // tasks are recorded
 	controls    slab.Slab[controlRecord]
@@ -80,7 +91,13 @@ type costs struct {
 	revision, logging            engine.Time
 	documents                    [engine.DocumentKinds]engine.Time
 	memoryGet, memoryPut, lookup engine.Time
-	start                        engine.Time
+	start, cleanup               engine.Time
+	notify, period               engine.Time
+	disk                         engine.Time
+	chunk                        int64
+	append, brokerGet, consumer  engine.Time
+	fifo                         bool
+	race, early                  bool
 	slowdown                     float64
 	containerMemory              int64
 	lookups                      int
@@ -102,6 +119,10 @@ const (
 	evShared                      // a: server whose jobs share it
 	evOperation                   // a: request
 	evServer                      // a server of the store is free
+	evNotice                      // node, a: notice, b: incarnation
+	evChunk                       // a: stream, b: generation
+	evConsumer                    // a: prefetch, b: generation<<32 | stream
+	evBrokerGet                   // the same
 	evFaultBegin                  // a: fault
 	evFaultNoticed
 	evFaultEnd
@@ -123,7 +144,11 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 		get:        engine.Time(p.Store.Get), put: engine.Time(p.Store.Put), missing: engine.Time(p.Store.Missing),
 		revision: engine.Time(p.Store.Documents.Revision), logging: engine.Time(p.Store.Documents.Log),
 		memoryGet: engine.Time(p.Memory.Get), memoryPut: engine.Time(p.Memory.Put), lookup: engine.Time(p.Memory.Lookup),
-		start: engine.Time(p.Container.Start), slowdown: p.Container.Slowdown,
+		start: engine.Time(p.Container.Start), cleanup: engine.Time(p.Container.Cleanup), notify: engine.Time(p.Container.Notify), period: engine.Time(p.Container.CPUPeriod),
+		disk: engine.Time(p.Disk.Get), chunk: int64(p.Broker.Chunk), append: engine.Time(p.Broker.Append),
+		brokerGet: engine.Time(p.Broker.Get), consumer: engine.Time(p.Broker.ConsumerSetup), fifo: p.Broker.FIFOUnit,
+		race: p.Dispatch.ForeachRace, early: p.Broker.EarlyStart,
+		slowdown:        p.Container.Slowdown,
 		containerMemory: int64(p.Container.Memory), lookups: max(p.Store.Lookups, 1),
 		detect: engine.Time(p.Invocation.Detect),
 	}
@@ -132,6 +157,10 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 		engine.DocumentAddresses: engine.Time(p.Store.Documents.Addresses),
 		engine.DocumentTiming:    engine.Time(p.Store.Documents.Timing),
 		engine.DocumentList:      engine.Time(p.Store.Documents.List),
+		engine.DocumentRequest:   engine.Time(p.Store.Documents.Request),
+	}
+	if w.announces = system.Inboxes != nil; w.cost.chunk == 0 {
+		w.cost.chunk = math.MaxInt64 / 2
 	}
 	w.store = store{
 		servers: p.Store.Servers, busy: engine.Time(p.Store.Busy), up: true,
@@ -204,6 +233,16 @@ func (w *world) handle(e *event) {
 		w.operationDone(e.a)
 	case evServer:
 		w.serverFree()
+	case evNotice:
+		w.noticed(engine.NodeID(e.node), e.a, uint32(e.b))
+	case evChunk:
+		if w.streams.At(e.a).generation == uint32(e.b) {
+			w.chunkStored(e.a)
+		}
+	case evConsumer:
+		w.prefetchGoesOn(e, false)
+	case evBrokerGet:
+		w.prefetchGoesOn(e, true)
 	case evFaultBegin:
 		w.faultBegins(int(e.a))
 	case evFaultNoticed:

@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/inbox"
 	"github.com/flowtwin/flowtwin/engine/joins"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
@@ -43,6 +44,7 @@ type Flow struct {
 // state is what a node knows of one invocation.
 type state struct {
 	joins joins.State
+	inbox inbox.State // only where data are streamed
 	calls []call
 	free  []int32
 }
@@ -69,6 +71,7 @@ func (fl *Flow) Forget(w engine.WorkflowID, slot uint32) {
 		s := &fl.states[w][slot]
 		s.calls, s.free = s.calls[:0], s.free[:0]
 		s.joins.Clear()
+		s.inbox.Clear()
 	}
 }
 
@@ -121,8 +124,12 @@ func (fl *Flow) Arrive(i engine.Invocation) {
 // Deliver handles the messages that control edges cause.
 func (fl *Flow) Deliver(m *engine.Message) {
 	i := m.Invocation
-	if m.Kind == engine.MessageDone {
+	switch m.Kind {
+	case engine.MessageDone:
 		fl.Settle(i, m.Call, 1)
+		return
+	case engine.MessageDead:
+		fl.Dead(m.Subject)
 		return
 	}
 	c := fl.Accept(m.From, m.Call, m.Subject)
@@ -263,7 +270,7 @@ func (fl *Flow) start(subject engine.Subject, c int32) {
 		fl.scheme.Start(subject, c, 0)
 	case workflow.Switch:
 		fl.Expect(subject.Invocation, c, 1)
-		fl.node.Evaluate(subject, c)
+		fl.Run(subject, c)
 	case workflow.End:
 		fl.Ended(subject, c)
 	}
@@ -285,7 +292,7 @@ func (fl *Flow) Switched(subject engine.Subject, c int32, branch int) {
 	for _, to := range w.Functions[subject.Function].Branches[branch].To {
 		fl.along(subject, c, to)
 	}
-	fl.skipAll(subject, c, w.SkipsOfBranch(subject.Function, branch))
+	fl.die(subject, c, w.DeadByBranch(subject.Function, branch))
 	fl.Settle(subject.Invocation, c, 1)
 }
 
@@ -359,6 +366,12 @@ func (fl *Flow) passEmpty(subject engine.Subject, c int32, scope workflow.ScopeI
 	if entry != w.Scopes[scope].Entries[0] {
 		return // Once for each scope is enough.
 	}
+	for _, f := range w.Scopes[scope].Functions {
+		if in := fl.node.System().Inboxes; in != nil && in[subject.Invocation.Workflow].Gathered(f) {
+			subject.Function = f
+			fl.announceDead(subject)
+		}
+	}
 	for _, f := range w.Scopes[scope].Gatherers {
 		for _, merge := range w.Functions[f].Next {
 			if w.Functions[merge].Scope == w.Scopes[scope].Parent {
@@ -407,11 +420,15 @@ func (fl *Flow) gathered(subject engine.Subject, c int32, alive bool) {
 	}
 }
 
-// skipAll hands on what becomes dead at an instance.
-func (fl *Flow) skipAll(subject engine.Subject, c int32, skips []workflow.Skip) {
-	for _, s := range skips {
+// die hands on what becomes dead at an instance.
+func (fl *Flow) die(subject engine.Subject, c int32, dead *workflow.Dead) {
+	for _, s := range dead.Skips {
 		subject.Function = s.Function
 		fl.passSkip(subject, c, s)
+	}
+	for _, f := range dead.Functions {
+		subject.Function = f
+		fl.announceDead(subject)
 	}
 }
 
@@ -442,6 +459,6 @@ func (fl *Flow) skip(subject engine.Subject, c int32, edges int32) {
 	case runs:
 		fl.start(subject, c)
 	default:
-		fl.skipAll(subject, c, fl.node.Workflow(subject.Invocation).SkipsOfFunction(subject.Function))
+		fl.die(subject, c, fl.node.Workflow(subject.Invocation).DeadBehind(subject.Function))
 	}
 }

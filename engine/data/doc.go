@@ -8,6 +8,7 @@
 //
 //   - [Remote] keeps everything in the store.
 //   - [FaaStore] keeps in memory what is read nearby, as FaaSFlow does.
+//   - [Piped] streams everything to the nodes that read it, as DataFlower does.
 //
 // A rule is fixed when functions have been placed. It gives each function one
 // [Target], a set of places, for all its outputs.

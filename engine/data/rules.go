@@ -33,6 +33,16 @@ func FaaStore(w *workflow.Workflow, group, worker []int32) []Target {
 	return targets
 }
 
+// Piped streams all outputs to those who read them, as DataFlower does. Those
+// on the producer's own node find them in its memory.
+func Piped(w *workflow.Workflow) []Target {
+	targets := make([]Target, len(w.Functions))
+	for f := range targets {
+		targets[f] = Pipe
+	}
+	return targets
+}
+
 // nearness says which functions hand data to one another through memory.
 type nearness struct{ group, worker []int32 }
 

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"slices"
@@ -22,6 +23,11 @@ type Driver struct {
 	// MessageTime, StartTime, ComputeTime and DocumentTime say how long things
 	// take. However long messages take, those between two nodes stay in order.
 	MessageTime, StartTime, ComputeTime, DocumentTime func(*engine.Effect) engine.Time
+	// StreamTime is how long after it was posted the first chunk of a datum is
+	// at the broker, PrefetchTime how long it takes from there to a node.
+	StreamTime, PrefetchTime func() engine.Time
+	// Backlog is how many bytes a task leaves to its container's data unit.
+	Backlog func(*engine.Effect) int64
 	// StartFails decides whether a container comes up; by default it does.
 	StartFails func(*engine.Effect) bool
 	// Outcome decides how a task ends; by default well.
@@ -55,6 +61,7 @@ type Driver struct {
 	arrivals map[engine.Invocation]int64 // without attempt and epoch
 	admitted int
 	stored   map[dataKey][]datum
+	posted   map[post]*whereabouts
 }
 
 // Run is a task that was given to a container.
@@ -69,7 +76,7 @@ type Run struct {
 	// it was cancelled or lost.
 	Begin, End int
 	Outcome    engine.Outcome
-	target     data.Target
+	targets    []data.Target
 }
 
 // Ended is the end of an invocation.
@@ -104,6 +111,7 @@ type pending struct {
 	incarnation int // of the node it concerns, or any
 	sent        int // seq when a message was sent
 	run         *Run
+	unit        *container // whose data unit posts; nil for others
 	event       engine.Event
 	what        func() // if set, happens instead of the event
 }
@@ -134,11 +142,14 @@ func NewDriver(s *engine.System) *Driver {
 		MessageTime:  func(*engine.Effect) engine.Time { return engine.Millisecond },
 		StartTime:    func(*engine.Effect) engine.Time { return 100 * engine.Millisecond },
 		DocumentTime: func(*engine.Effect) engine.Time { return 2 * engine.Millisecond },
+		StreamTime:   func() engine.Time { return engine.Millisecond },
+		PrefetchTime: func() engine.Time { return 2 * engine.Millisecond },
+		Backlog:      func(*engine.Effect) int64 { return 0 },
 		StartFails:   func(*engine.Effect) bool { return false },
 		Outcome:      func(*engine.Effect) engine.Outcome { return engine.Completed },
 		LoseInFlight: func() bool { return false },
 		machines:     make([]machine, nodes), links: make([][]link, nodes),
-		arrivals: map[engine.Invocation]int64{}, stored: map[dataKey][]datum{},
+		arrivals: map[engine.Invocation]int64{}, stored: map[dataKey][]datum{}, posted: map[post]*whereabouts{},
 	}
 	d.ComputeTime = func(e *engine.Effect) engine.Time {
 		return engine.Time(d.function(&e.Subject).Compute.Mean())
@@ -240,7 +251,17 @@ func (d *Driver) happen(p *pending, effects *engine.Effects) {
 	e := &p.event
 	m := &d.machines[p.to]
 	d.step++
+	if p.unit != nil && p.unit.lost {
+		*e = engine.Event{Kind: engine.EventDataLost, Message: e.Message}
+	}
 	switch e.Kind {
+	case engine.EventPosted:
+		if p.unit == nil && (m.containers[e.Container] == nil || m.containers[e.Container].run != p.run) {
+			return
+		}
+		d.note(p.to, e)
+	case engine.EventArrived:
+		d.posted[postOf(e)].on[p.to] = true
 	case engine.EventContainerUp, engine.EventContainerFailed, engine.EventContainerLost, engine.EventItems, engine.EventTaskEnded:
 		c := m.containers[e.Container]
 		if c == nil && d.ReportLate {
@@ -311,6 +332,10 @@ func (d *Driver) apply(id engine.NodeID, on *engine.Event, e *engine.Effect) {
 		d.checkPlan(id, e)
 		back := engine.Event{Kind: engine.EventSwitched, Number: int64(d.Facts.Branch(d.Number(e.Invocation), &e.Subject)), Message: e.Message}
 		d.tell(0, id, back)
+	case engine.EffectPrefetch:
+		d.tell(d.PrefetchTime(), id, engine.Event{Kind: engine.EventArrived, Number: e.Number, Message: e.Message})
+	case engine.EffectSpill, engine.EffectDrop:
+		d.leaveMemory(id, e)
 	case engine.EffectDocument:
 		d.tell(d.DocumentTime(e), id, engine.Event{Kind: engine.EventDocument, Document: e.Document, Message: e.Message})
 	case engine.EffectTimer:
@@ -403,23 +428,68 @@ func (d *Driver) run(id engine.NodeID, on *engine.Event, e *engine.Effect) {
 	d.checkPlan(id, e)
 	run := &Run{
 		Number: d.Number(e.Invocation), Attempt: e.Invocation.Attempt, Subject: e.Subject, Node: id, Cold: e.Cold,
-		Begin: d.step, target: e.Plan.Target,
+		Begin: d.step, targets: e.Plan.Targets,
 	}
 	d.Runs = append(d.Runs, run)
 	c.run = run
 	c.ran++
 	outcome, time := d.Outcome(e), d.ComputeTime(e)
-	end := func(event engine.Event) {
+	report := func(after engine.Time, event engine.Event) {
 		event.Container = e.Container
-		d.push(pending{at: d.Now + time, to: id, incarnation: d.machines[id].incarnation, run: run, event: event})
+		d.push(pending{at: d.Now + after, to: id, incarnation: d.machines[id].incarnation, run: run, event: event})
 	}
-	for output, o := range d.function(&e.Subject).Outputs {
-		if o.List && outcome == engine.Completed {
+	if outcome == engine.Completed || e.Plan.Announce && d.Backlog(e)&1 == 0 { // Some fail only after that.
+		d.post(id, c, run, e, time, report)
+	}
+	report(time, engine.Event{Kind: engine.EventTaskEnded, Outcome: outcome, Number: d.Backlog(e)})
+}
+
+// post has a task post its outputs, each in its time.
+func (d *Driver) post(id engine.NodeID, c *container, run *Run, e *engine.Effect, time engine.Time, report func(engine.Time, engine.Event)) {
+	outputs := d.function(&e.Subject).Outputs
+	order := make([]int, len(outputs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(outputs[a].PostedAt, outputs[b].PostedAt) })
+	for _, output := range order {
+		o := &outputs[output]
+		after := engine.Time(float64(time) * o.PostedAt)
+		if !e.Plan.Announce {
+			after = time
+		}
+		paths := []workflow.Path{e.Path}
+		if o.List {
 			items := d.Facts.Items(run.Number, &e.Subject, int32(output))
-			end(engine.Event{Kind: engine.EventItems, Number: int64(output), Message: engine.Message{Items: items, Subject: e.Subject}})
+			report(after, engine.Event{Kind: engine.EventItems, Number: int64(output), Message: engine.Message{Items: items, Subject: e.Subject}})
+			paths = paths[:0]
+			for item := range items {
+				paths = append(paths, e.Path.Item(item, items))
+			}
+		}
+		if !e.Plan.Announce {
+			continue
+		}
+		for _, path := range paths {
+			event := engine.Event{Kind: engine.EventPosted, Number: int64(output), Message: engine.Message{Subject: e.Subject}}
+			event.Path = path
+			target := e.Plan.Targets[output]
+			if target&data.Store == 0 && o.Size.Mean() <= float64(e.Plan.Inline) {
+				target = data.Inline
+			}
+			if event.Way = target &^ data.Pipe; event.Way != 0 {
+				report(after, event)
+			}
+			if target&data.Pipe != 0 {
+				event.Way, event.Container = data.Pipe, e.Container
+				d.Do(d.Now+after, func() {
+					if c.run == run { // Else it was killed before.
+						d.push(pending{at: d.Now + d.StreamTime(), to: id, incarnation: d.machines[id].incarnation, unit: c, event: event})
+					}
+				})
+			}
 		}
 	}
-	end(engine.Event{Kind: engine.EventTaskEnded, Outcome: outcome})
 }
 
 // CheckQuiet returns an error if a node that is up has anything under way, as

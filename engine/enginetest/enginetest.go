@@ -34,7 +34,8 @@ import (
 //	right end
 //
 // A function with reads= reads the (only) output of those named, and thereby
-// comes after them, unless it says after=.
+// comes after them, unless it says after=. With the word first, the first of
+// those that it comes after triggers it.
 func Workflow(name, text string) (*workflow.Workflow, error) {
 	r := reader{number: map[string]workflow.FunctionID{}}
 	var lines [][]string
@@ -78,6 +79,8 @@ func (r *reader) function(words []string) (workflow.Function, error) {
 			f.Kind = workflow.Switch
 		case key == "end":
 			f.Kind = workflow.End
+		case key == "first":
+			f.Join = workflow.JoinFirst
 		case key == "merge":
 			f.Merge = true
 		case key == "cap":

@@ -98,7 +98,8 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// before shows what must have ended when an instance begins.
+// An instance may begin when what leads to it has ended, seen through ends and
+// switches.
 func TestReferenceOrder(t *testing.T) {
 	d := newDriver(t, `
 split 1ms list=2
@@ -107,20 +108,32 @@ left end
 right 1ms
 join 1ms after=left,right
 each 1ms foreach=split
-merge 1ms merge after=each,join`, 1)
+merge 1ms merge after=each,join
+winner 1ms merge after=each,join,right first`, 1)
 	w := d.System.Workflows[0]
-	for name, want := range map[string]string{
-		"join":  "split", // through the end and the switch
-		"merge": "join each[0/2] each[1/2]",
+	facts := chosen{w, map[string]uint32{"split": 2}}
+	reference := enginetest.NewReference(d.System, 0, facts, 1)
+	for _, test := range []struct {
+		function, ended string
+		want            bool
+	}{
+		{"split", "", true},
+		{"join", "", false},
+		{"join", "split", true},
+		{"merge", "each[0/2] each[1/2]", false},
+		{"merge", "join each[0/2]", false},
+		{"merge", "join each[0/2] each[1/2]", true},
+		{"winner", "right", false}, // It does not run.
+		{"winner", "each[1/2]", false},
+		{"winner", "each[0/2] each[1/2]", true},
+		{"winner", "join", true},
 	} {
-		f, _ := w.Function(name)
-		facts := chosen{w, map[string]uint32{"split": 2}}
-		var got []string
-		for _, i := range enginetest.NewReference(d.System, 0, facts, 1).Before(enginetest.Instance{Function: f}) {
-			got = append(got, w.Functions[i.Function].Name+i.Path.String())
+		f, _ := w.Function(test.function)
+		ended := func(i, _ enginetest.Instance) bool {
+			return slices.Contains(strings.Fields(test.ended), w.Functions[i.Function].Name+i.Path.String())
 		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("before %s: %v, want %s", name, got, want)
+		if got := reference.Ready(enginetest.Instance{Function: f}, ended); got != test.want {
+			t.Errorf("%s when %q have ended: ready %v, want %v", test.function, test.ended, got, test.want)
 		}
 	}
 }

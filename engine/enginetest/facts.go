@@ -116,24 +116,33 @@ func (r *Reference) Runs(i Instance) bool {
 	return runs
 }
 
-// Before returns the tasks that must have ended when an instance begins, seen
-// through switches and functions of kind end.
-func (r *Reference) Before(i Instance) []Instance {
-	var before []Instance
-	for _, p := range r.w.Functions[i.Function].After {
-		from := r.edges(p, i)
+// Ready reports whether an instance may begin: the tasks at the live control
+// edges into it have ended, seen through switches and functions of kind end,
+// or, where the first edge wins, those at one of them.
+func (r *Reference) Ready(i Instance, ended func(before, i Instance) bool) bool {
+	f := &r.w.Functions[i.Function]
+	first := f.Join == workflow.JoinFirst
+	for _, p := range f.After {
+		sources := r.edges(p, i)
 		if r.empty(p, i) {
-			from = append(from, Instance{r.opener(p).Function, i.Path})
+			sources = []Instance{{r.opener(p).Function, i.Path}}
 		}
-		for _, source := range from {
-			if r.w.Functions[source.Function].Kind == workflow.Task {
-				before = append(before, source)
+		if len(sources) == 0 {
+			continue
+		}
+		resolved := true
+		for _, s := range sources {
+			if r.w.Functions[s.Function].Kind == workflow.Task {
+				resolved = resolved && ended(s, i)
 			} else {
-				before = append(before, r.Before(source)...)
+				resolved = resolved && r.Ready(s, ended)
 			}
 		}
+		if resolved == first {
+			return first
+		}
 	}
-	return before
+	return !first
 }
 
 // edges returns the instances of p from which a live control edge leads to an

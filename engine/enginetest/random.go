@@ -21,7 +21,7 @@ func (d *Dice) Roll(n int) int {
 
 // RandomWorkflow makes a workflow by choices, each a number below n, out of
 // all that workflows can have: joins, several starts, switches that lead to
-// joins of other switches, foreach regions with several functions and entries,
+// joins of other switches, joins of which the first edge wins, foreach regions with several functions and entries,
 // one in another, with and without merges. About size functions.
 func RandomWorkflow(name string, size int, choose func(n int) int) (*workflow.Workflow, error) {
 	g := &generator{choose: choose, size: size}
@@ -33,6 +33,11 @@ func RandomWorkflow(name string, size int, choose func(n int) int) (*workflow.Wo
 			if len(g.functions[i].Branches[b].To) == 0 {
 				g.functions[i].Branches[b].To = []workflow.FunctionID{g.add(workflow.End, g.at[i])}
 			}
+		}
+	}
+	for i := range g.functions {
+		if id := workflow.FunctionID(i); len(g.before(id)) > 1 && choose(4) == 0 {
+			g.functions[i].Join = workflow.JoinFirst
 		}
 	}
 	for i := range g.functions {
@@ -61,7 +66,7 @@ func (g *generator) add(k workflow.Kind, at *region) workflow.FunctionID {
 	switch k {
 	case workflow.Task:
 		f.MaxContainers = g.choose(3)
-		f.Outputs = []workflow.Output{{Name: "out", Size: workflow.Constant(1000), PostedAt: 1}}
+		f.Outputs = []workflow.Output{{Name: "out", Size: workflow.Constant(1000), PostedAt: float64(g.choose(3)) / 2}}
 	case workflow.Switch:
 		n := 1 + g.choose(3)
 		for i := range n {
@@ -147,7 +152,7 @@ func (g *generator) foreach(members []workflow.FunctionID, at *region) []workflo
 	opener := openers[g.choose(len(openers))]
 	outputs := &g.functions[opener].Outputs
 	*outputs = append(*outputs, workflow.Output{
-		Name: fmt.Sprintf("list%d", len(*outputs)), List: true, PostedAt: 1,
+		Name: fmt.Sprintf("list%d", len(*outputs)), List: true, PostedAt: float64(g.choose(3)) / 2,
 		Size: workflow.Constant(1000), Items: workflow.Constant(2),
 	})
 	inside := &region{over: &workflow.OutputRef{Function: opener, Output: int32(len(*outputs) - 1)}, outer: at, depth: at.depth + 1}
@@ -177,7 +182,12 @@ func (g *generator) read(id workflow.FunctionID) {
 		from = append(from, f.Foreach.Function)
 	}
 	for _, p := range f.After {
-		from = append(from, g.functions[p].After...)
+		if g.functions[p].Join == workflow.JoinAll {
+			from = append(from, g.functions[p].After...)
+		}
+	}
+	if f.Join == workflow.JoinFirst {
+		from = slices.DeleteFunc(from, func(p workflow.FunctionID) bool { return !g.surelyBefore(p, id) })
 	}
 	for _, p := range from {
 		outputs := len(g.functions[p].Outputs)
@@ -194,6 +204,34 @@ func (g *generator) read(id workflow.FunctionID) {
 	if f.Kind == workflow.Task && g.choose(4) == 0 {
 		f.Inputs = append(f.Inputs, workflow.Input{From: workflow.GlobalInput, Size: 100})
 	}
+}
+
+// before returns the functions that trigger one.
+func (g *generator) before(id workflow.FunctionID) []workflow.FunctionID {
+	f := &g.functions[id]
+	before := slices.Clone(f.After)
+	if f.Foreach != nil && !slices.Contains(before, f.Foreach.Function) {
+		before = append(before, f.Foreach.Function)
+	}
+	for i := range g.functions {
+		for _, b := range g.functions[i].Branches {
+			if s := workflow.FunctionID(i); slices.Contains(b.To, id) && !slices.Contains(before, s) {
+				before = append(before, s)
+			}
+		}
+	}
+	return before
+}
+
+// surelyBefore reports whether p has ended whichever function triggers one of
+// which the first edge wins, as far as that can be seen at a glance.
+func (g *generator) surelyBefore(p, first workflow.FunctionID) bool {
+	for _, q := range g.before(first) {
+		if q != p && (g.functions[q].Join == workflow.JoinFirst || !slices.Contains(g.before(q), p)) {
+			return false
+		}
+	}
+	return true
 }
 
 // encloses reports whether a region is inner, or around it.

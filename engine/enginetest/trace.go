@@ -131,12 +131,19 @@ func (p placer) Place(_ []*workflow.Workflow, workers []placement.Worker) (place
 	return placement.Placement{Worker: [][]int32{at}, Group: [][]int32{slices.Clone(at)}}, nil
 }
 
-// Remote and Memory are data rules for scripts: everything through the store,
-// or through memory within a worker.
+// Remote, Memory and Pipe are data rules for scripts: everything through the
+// store, through memory within a worker, or streamed.
 type (
 	Remote struct{}
 	Memory struct{}
+	Pipe   struct{}
 )
+
+// Targets implements engine.DataRule.
+func (Pipe) Targets(w *workflow.Workflow, _, _ []int32) []data.Target { return data.Piped(w) }
+
+// Streams implements engine.Streaming.
+func (Pipe) Streams() {}
 
 // Targets implements engine.DataRule.
 func (Remote) Targets(w *workflow.Workflow, _, _ []int32) []data.Target { return data.Remote(w) }

@@ -1,10 +1,10 @@
 // Package joins counts what the joins of one invocation still wait for.
 //
 // A function with several control predecessors runs when all of them have
-// ended; in a foreach that holds for each instance by itself, and a merge
-// waits for all instances of its predecessors. Predecessors that a switch
-// skipped count as arrived, but a function that nothing live has arrived at
-// is skipped itself.
+// ended, or the first (see [workflow.Join]); in a foreach that holds for each
+// instance by itself, and a merge waits for all instances of its predecessors.
+// Predecessors that a switch skipped count as arrived, but a function that
+// nothing live has arrived at is skipped itself.
 //
 // All counters of an invocation lie in one slice of words, which is kept when
 // the next invocation takes its place, so counting allocates nothing in the
@@ -82,10 +82,18 @@ func (s *State) Empty() bool { return len(s.words) == 0 }
 
 // Arrive notes that control edges into the instance of f at path have been
 // resolved: alive says whether their sources ran or were skipped. It returns
-// whether nothing is left to wait for, and if so whether f is to run.
+// whether nothing is left to wait for, and if so whether f is to run. It
+// returns complete once for each instance: where the first live edge wins,
+// those that come after it complete nothing.
 func (s *State) Arrive(f workflow.FunctionID, path *workflow.Path, edges int32, alive bool) (complete, runs bool) {
 	function := &s.layout.workflow.Functions[f]
-	return s.count(s.frame(function.Scope, path)+uint32(function.Local), uint32(edges), alive)
+	at := s.frame(function.Scope, path) + uint32(function.Local)
+	won := s.words[at]&live != 0
+	complete, runs = s.count(at, uint32(edges), alive)
+	if function.Join == workflow.JoinFirst {
+		complete = !won && (alive || complete)
+	}
+	return complete, runs
 }
 
 // Gather notes that the instance of f at path has ended, or was skipped. It

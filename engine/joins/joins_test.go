@@ -97,6 +97,35 @@ func TestDeadEdgesCountAsArrived(t *testing.T) {
 	c.arrive("d", top, 2, false, skipped)
 }
 
+const race = `
+a 1ms
+b 1ms after=a
+c 1ms after=a
+d 1ms after=a,b,c first`
+
+func TestTheFirstLiveEdgeWins(t *testing.T) {
+	for _, order := range []struct {
+		why   string
+		edges []bool // alive
+		want  []result
+	}{
+		{"the others complete nothing", []bool{true, true, true}, []result{runs, waits, waits}},
+		{"dead edges do not win", []bool{false, false, true}, []result{waits, waits, runs}},
+		{"nor do they skip what has run", []bool{true, false, false}, []result{runs, waits, waits}},
+		{"between the two", []bool{false, true, true}, []result{waits, runs, waits}},
+		{"all dead", []bool{false, false, false}, []result{waits, waits, skipped}},
+	} {
+		t.Run(order.why, func(t *testing.T) {
+			c := newCounters(t, race)
+			for i, alive := range order.edges {
+				c.arrive("d", top, 1, alive, order.want[i])
+			}
+		})
+	}
+	c := newCounters(t, race)
+	c.arrive("d", top, 3, false, skipped)
+}
+
 const foreach = `
 split 1ms list=3
 x 1ms foreach=split
@@ -250,8 +279,13 @@ func compare(t *rapid.T, w *workflow.Workflow, state *joins.State, dice *enginet
 			complete, anyAlive = state.Arrive(i.function, &i.path, 1, alive)
 		}
 		left[counted]--
-		live[counted] = live[counted] || alive
-		if complete != (left[counted] == 0) || complete && anyAlive != live[counted] {
+		first, won := w.Functions[i.function].Join == workflow.JoinFirst && !i.gathered, live[counted]
+		live[counted] = won || alive
+		want := left[counted] == 0
+		if first {
+			want = !won && (alive || want)
+		}
+		if complete != want || complete && anyAlive != live[counted] {
 			t.Fatalf("%+v: complete %v, alive %v; left are %d, alive %v", i, complete, anyAlive, left[counted], live[counted])
 		}
 		for s, path := w.Functions[i.function].Scope, i.path; s > 0; s, path = w.Scopes[s].Parent, path.Parent() {

@@ -42,7 +42,9 @@ func (Scheme) Participants(s *engine.System, d *engine.Deployment, w engine.Work
 }
 
 // EvaluatesAt is the master: switches never leave it.
-func (Scheme) EvaluatesAt(c *engine.Cluster) engine.NodeID { return c.Storage }
+func (Scheme) EvaluatesAt(c *engine.Cluster, _ *workflow.Workflow, _ workflow.FunctionID, _ []engine.NodeID) engine.NodeID {
+	return c.Storage
+}
 
 type control struct {
 	node   *engine.Node
@@ -107,6 +109,8 @@ func (c *control) Handle(e engine.Event) {
 		c.deliver(&e.Message)
 	case engine.EventItems:
 		c.posted(&e)
+	case engine.EventArrived:
+		c.flow.Arrived(&e)
 	case engine.EventTaskEnded:
 		c.taskEnded(&e)
 	case engine.EventSwitched:
@@ -155,12 +159,12 @@ func (c *control) accept(m *engine.Message) {
 	call := c.flow.Accept(m.From, m.Call, m.Subject)
 	c.flow.Expect(m.Invocation, call, int32(max(m.Items, 1)))
 	if m.Items == 0 {
-		c.node.Run(m.Subject, call)
+		c.flow.Run(m.Subject, call)
 	}
 	subject := m.Subject
 	for item := range m.Items {
 		subject.Path = m.Path.Item(item, m.Items)
-		c.node.Run(subject, call)
+		c.flow.Run(subject, call)
 	}
 	c.flow.Settle(m.Invocation, call, 0)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/data"
+	"github.com/flowtwin/flowtwin/engine/dataflower"
 	"github.com/flowtwin/flowtwin/engine/mastersp"
 	"github.com/flowtwin/flowtwin/engine/placement"
 	"github.com/flowtwin/flowtwin/engine/workersp"
@@ -58,6 +59,7 @@ func Builtin() *Registry {
 		Controls: []Control{
 			{"mastersp", "a master triggers every function on the workers", mastersp.Scheme{}},
 			{"workersp", "workers trigger each other (FaaSFlow)", workersp.Scheme{}},
+			{"dataflower", "data availability triggers (DataFlower)", dataflower.Scheme{}},
 		},
 		Placements: []Placement{
 			{"hash", "by a hash of the function's name", placement.Hash{}},
@@ -68,10 +70,12 @@ func Builtin() *Registry {
 		Data: []Data{
 			{"remote", "everything goes through the remote store", remote{}},
 			{"faastore", "through the node's memory where producer and consumers share it (FaaStore)", faastore{}},
+			{"pipe", "streamed from the moment it is posted, past the function, to the nodes that read it (DataFlower)", pipe{}},
 		},
 		Presets: []Preset{
 			{"mastersp", "HyperFlow-serverless, the baseline of the FaaSFlow paper", "mastersp", "hash", "remote"},
 			{"faasflow", "FaaSFlow (ASPLOS'22) with FaaStore", "workersp", "faasflow", "faastore"},
+			{"dataflower", "DataFlower (ASPLOS'24)", "dataflower", "spread", "pipe"},
 		},
 	}
 }
@@ -156,3 +160,11 @@ type faastore struct{}
 func (faastore) Targets(w *workflow.Workflow, group, worker []int32) []data.Target {
 	return data.FaaStore(w, group, worker)
 }
+
+// pipe is DataFlower's way.
+type pipe struct{}
+
+func (pipe) Targets(w *workflow.Workflow, _, _ []int32) []data.Target { return data.Piped(w) }
+
+// Streams says that the outputs of a function may be under way when it ends.
+func (pipe) Streams() {}

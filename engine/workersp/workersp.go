@@ -45,14 +45,14 @@ func (c *control) Home(i engine.Invocation, f workflow.FunctionID) engine.NodeID
 func (c *control) Start(subject engine.Subject, call int32, items uint32) {
 	if items == 0 {
 		c.flow.Expect(subject.Invocation, call, 1)
-		c.node.Run(subject, call)
+		c.flow.Run(subject, call)
 		return
 	}
 	c.flow.Expect(subject.Invocation, call, int32(items))
 	opener := subject.Path
 	for i := range items {
 		subject.Path = opener.Item(i, items)
-		c.node.Run(subject, call)
+		c.flow.Run(subject, call)
 	}
 }
 
@@ -65,6 +65,8 @@ func (c *control) Handle(e engine.Event) {
 		c.flow.Deliver(&e.Message)
 	case engine.EventItems:
 		c.flow.Posted(e.Subject, int32(e.Number), e.Items)
+	case engine.EventArrived:
+		c.flow.Arrived(&e)
 	case engine.EventTaskEnded:
 		c.flow.Ended(e.Subject, e.Call)
 		c.flow.Settle(e.Invocation, e.Call, 1)

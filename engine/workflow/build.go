@@ -44,7 +44,7 @@ func (p Problems) Error() string {
 func New(name string, functions []Function) (*Workflow, error) {
 	b := builder{w: &Workflow{Name: name, Functions: functions}, namedBy: make([]FunctionID, len(functions))}
 	for _, step := range []func(){
-		b.checkFunctions, b.connect, b.sort, b.checkStarts, b.findScopes, b.checkBranches, b.resolveInputs,
+		b.checkFunctions, b.connect, b.sort, b.checkStarts, b.checkJoins, b.findScopes, b.checkBranches, b.resolveInputs,
 	} {
 		if step(); len(b.problems) > 0 {
 			return nil, b.problems
@@ -92,6 +92,10 @@ func (b *builder) checkFunctions() {
 		}
 		if f.Kind > End {
 			b.problem(id, "kind", "there is no kind %d", f.Kind)
+			continue
+		}
+		if f.Join > JoinFirst {
+			b.problem(id, "join", "there is no join %d", f.Join)
 			continue
 		}
 		if _, twice := seen[f.Name]; twice {
@@ -497,6 +501,19 @@ func (b *builder) checkStarts() {
 	}
 }
 
+// checkJoins finds functions that nothing can be the first to trigger.
+func (b *builder) checkJoins() {
+	for i := range b.w.Functions {
+		if f := &b.w.Functions[i]; f.Join == JoinFirst && len(f.After) < 2 {
+			only := "no function triggers it"
+			if len(f.After) == 1 {
+				only = fmt.Sprintf("only %s triggers it", b.name(f.After[0]))
+			}
+			b.problem(FunctionID(i), "join", "%s, so there is no first of several: leave join out, or name more functions", only)
+		}
+	}
+}
+
 // resolveInputs finds which instances of each output are read, and that they
 // are sure to be there in time.
 func (b *builder) resolveInputs() {
@@ -521,7 +538,7 @@ func (b *builder) resolveInputs() {
 				b.problem(id, item("inputs", j), "%s is in another foreach region: hand the data on through a merge", from.Name)
 				continue
 			}
-			if _, direct := slices.BinarySearch(f.After, in.From); !direct {
+			if _, direct := slices.BinarySearch(f.After, in.From); !direct || f.Join == JoinFirst {
 				distant = append(distant, read{in.From, id, j})
 			}
 		}
@@ -535,12 +552,15 @@ type read struct {
 	input        int
 }
 
-// checkDistant makes sure that there is a path of control edges from each
-// producer to its reader: one walk for each producer, however many readers it
-// has.
+// checkDistant makes sure that each producer has ended when its reader is
+// triggered: a path of control edges leads from one to the other, and where
+// the first edge wins, from the producer to each of them. One walk for each
+// producer, however many readers it has.
 func (b *builder) checkDistant(reads []read) {
 	slices.SortStableFunc(reads, func(x, y read) int { return cmp.Compare(x.from, y.from) })
 	reached := make([]FunctionID, len(b.w.Functions)) // the last producer that a walk came from, + 1
+	begun := make([]FunctionID, len(b.w.Functions))   // the same, for a join of which it may not have seen all edges
+	left := make([]int32, len(b.w.Functions))         // edges that it has not seen
 	var walk []FunctionID
 	reads = slices.DeleteFunc(reads, func(r read) bool {
 		if reached[r.from] != r.from+1 {
@@ -548,10 +568,19 @@ func (b *builder) checkDistant(reads []read) {
 			walk = append(walk[:0], r.from)
 			for i := 0; i < len(walk); i++ {
 				for _, next := range b.w.Functions[walk[i]].Next {
-					if reached[next] != r.from+1 {
-						reached[next] = r.from + 1
-						walk = append(walk, next)
+					if reached[next] == r.from+1 {
+						continue
 					}
+					if b.w.Functions[next].Join == JoinFirst {
+						if begun[next] != r.from+1 {
+							begun[next], left[next] = r.from+1, b.w.Indegree[next]
+						}
+						if left[next]--; left[next] > 0 {
+							continue
+						}
+					}
+					reached[next] = r.from + 1
+					walk = append(walk, next)
 				}
 			}
 		}
@@ -559,6 +588,11 @@ func (b *builder) checkDistant(reads []read) {
 	})
 	slices.SortFunc(reads, func(x, y read) int { return cmp.Or(cmp.Compare(x.reader, y.reader), cmp.Compare(x.input, y.input)) })
 	for _, r := range reads {
+		if b.w.Functions[r.reader].Join == JoinFirst {
+			b.problem(r.reader, item("inputs", r.input), "%s has not surely ended when another function is the first to trigger this one: let all that trigger it come after %s, or let it wait for all (join: all)",
+				b.name(r.from), b.name(r.from))
+			continue
+		}
 		b.problem(r.reader, item("inputs", r.input), "%s has not surely ended when this function is triggered: add it to after", b.name(r.from))
 	}
 }

@@ -178,6 +178,36 @@ func TestGraphsThatCannotRun(t *testing.T) {
 			b 1ms list=2 foreach=a
 			c 1ms merge after=b reads=b`,
 			"c.inputs[0]: it would read all lists of all instances of b: let a function in the foreach read the list first"},
+		{"the first of one", `
+			a 1ms
+			b 1ms after=a first`,
+			"b.join: only a triggers it, so there is no first of several: leave join out, or name more functions"},
+		{"the first of none", `
+			a 1ms first`,
+			"a.join: no function triggers it, so there is no first of several: leave join out, or name more functions"},
+		{"data of one of several, of which the first wins", `
+			a 1ms
+			b 1ms
+			c 1ms after=a,b reads=b first`,
+			"c.inputs[0]: b has not surely ended when another function is the first to trigger this one: let all that trigger it come after b, or let it wait for all (join: all)"},
+		{"the same, the control edges being those of the data", `
+			a 1ms
+			b 1ms after=a
+			c 1ms reads=a,b first`,
+			"c.inputs[1]: b has not surely ended when another function is the first to trigger this one: let all that trigger it come after b, or let it wait for all (join: all)"},
+		{"data of one of several, through a function of which the first wins", `
+			a 1ms
+			b 1ms
+			c 1ms after=a,b first
+			d 1ms after=c
+			e 1ms after=d reads=a`,
+			"e.inputs[0]: a has not surely ended when this function is triggered: add it to after"},
+		{"data of a foreach that may not be the first to end", `
+			a 1ms list=2
+			b 1ms foreach=a
+			c 1ms after=a
+			d 1ms merge after=b,c reads=b first`,
+			"d.inputs[0]: b has not surely ended when another function is the first to trigger this one: let all that trigger it come after b, or let it wait for all (join: all)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := enginetest.Workflow("flow", strings.ReplaceAll(test.text, "\t", ""))
@@ -209,6 +239,7 @@ func TestFunctionsThatMakeNoSense(t *testing.T) {
 		{"a name twice", workflow.Function{Name: "other"}, "other: there are two functions of this name"},
 		{"no such kind", workflow.Function{Name: "f", Kind: 3}, "f.kind: there is no kind 3"},
 		{"compute", workflow.Function{Name: "f", Compute: bad}, "f.compute: -1 is not a finite number of at least 0"},
+		{"no such join", workflow.Function{Name: "f", Join: 2}, "f.join: there is no join 2"},
 		{"no cores", workflow.Function{Name: "f", CPU: -1}, "f.cpu: -1 cores: it must be a finite number of at least 0"},
 		{"undefined cores", workflow.Function{Name: "f", CPU: math.NaN()}, "f.cpu: NaN cores: it must be a finite number of at least 0"},
 		{"memory", workflow.Function{Name: "f", Memory: -1}, "f.memory: -1 bytes: it must be at least 0"},

@@ -18,10 +18,11 @@ const (
 	ShapePareto                   // mean A, tail index B > 1
 	ShapeEmpirical                // one of Values, each as likely
 	ShapeByItem                   // Values[i mod len] for item i of the innermost foreach
+	ShapeEachItem                 // distributed as Items[i mod len] for item i of the innermost foreach
 )
 
 var shapeNames = [...]string{
-	"constant", "uniform", "exponential", "normal", "lognormal", "pareto", "empirical", "by_item",
+	"constant", "uniform", "exponential", "normal", "lognormal", "pareto", "empirical", "by_item", "by_item",
 }
 
 // String returns the name that workflow files use.
@@ -37,6 +38,7 @@ type Distribution struct {
 	Shape  Shape
 	A, B   float64
 	Values []float64
+	Items  []Distribution
 }
 
 // Constant is the distribution that is always v.
@@ -50,12 +52,18 @@ func ByItem(values ...float64) Distribution {
 	return Distribution{Shape: ShapeByItem, Values: values}
 }
 
+// EachItem is the distribution that differs from item to item of a list, and
+// varies for each.
+func EachItem(items ...Distribution) Distribution {
+	return Distribution{Shape: ShapeEachItem, Items: items}
+}
+
 // Fixed reports whether the value does not depend on chance.
 func (d Distribution) Fixed() bool { return d.Shape == ShapeConstant || d.Shape == ShapeByItem }
 
 // Quantile returns the value for the uniform number u in (0, 1); the higher u,
 // the higher the value, except where Values are not sorted. item is the index
-// in the innermost foreach, which only ShapeByItem looks at. The result is
+// in the innermost foreach, which only the shapes by item look at. The result is
 // never negative.
 func (d Distribution) Quantile(u float64, item uint32) float64 {
 	switch d.Shape {
@@ -74,12 +82,14 @@ func (d Distribution) Quantile(u float64, item uint32) float64 {
 		return d.A * (d.B - 1) / d.B * math.Pow(1-u, -1/d.B)
 	case ShapeEmpirical:
 		return d.Values[min(int(u*float64(len(d.Values))), len(d.Values)-1)]
-	default: // ShapeByItem
+	case ShapeByItem:
 		return d.Values[int(item)%len(d.Values)]
+	default: // ShapeEachItem
+		return d.Items[int(item)%len(d.Items)].Quantile(u, item)
 	}
 }
 
-// Mean is the expected value; for ShapeByItem the mean over the items, for
+// Mean is the expected value; for the shapes by item the mean over the items, for
 // ShapeNormal that of the distribution before it is cut off.
 func (d Distribution) Mean() float64 {
 	switch d.Shape {
@@ -91,6 +101,8 @@ func (d Distribution) Mean() float64 {
 			sum += v
 		}
 		return sum / float64(len(d.Values))
+	case ShapeEachItem:
+		return d.Total(float64(len(d.Items))) / float64(len(d.Items))
 	default:
 		return d.A
 	}
@@ -98,12 +110,17 @@ func (d Distribution) Mean() float64 {
 
 // Total is the expected sum over n items.
 func (d Distribution) Total(n float64) float64 {
-	if d.Shape != ShapeByItem || n != math.Trunc(n) || n > 1e6 {
+	byItem := d.Shape == ShapeByItem || d.Shape == ShapeEachItem
+	if !byItem || n != math.Trunc(n) || n > 1e6 {
 		return n * d.Mean()
 	}
 	sum := 0.0
 	for i := range int(n) {
-		sum += d.Values[i%len(d.Values)]
+		if d.Shape == ShapeByItem {
+			sum += d.Values[i%len(d.Values)]
+		} else {
+			sum += d.Items[i%len(d.Items)].Mean()
+		}
 	}
 	return sum
 }
@@ -137,6 +154,18 @@ func (d Distribution) Check() error {
 	case ShapeEmpirical, ShapeByItem:
 		if len(d.Values) == 0 {
 			return fmt.Errorf("it has no values")
+		}
+	case ShapeEachItem:
+		if len(d.Items) == 0 {
+			return fmt.Errorf("it has no values")
+		}
+		for i, item := range d.Items {
+			if item.Shape == ShapeByItem || item.Shape == ShapeEachItem {
+				return fmt.Errorf("item %d: a distribution by item holds no other by item", i)
+			}
+			if err := item.Check(); err != nil {
+				return fmt.Errorf("item %d: %w", i, err)
+			}
 		}
 	}
 	return nil

@@ -88,6 +88,19 @@ func TestByItem(t *testing.T) {
 	}
 }
 
+// Each item may have a distribution of its own.
+func TestEachItem(t *testing.T) {
+	d := workflow.EachItem(workflow.Constant(5), workflow.Distribution{Shape: workflow.ShapeUniform, A: 10, B: 20})
+	for item, want := range []float64{5, 12.5, 5, 12.5} {
+		if got := d.Quantile(0.25, uint32(item)); got != want {
+			t.Errorf("item %d: %v, want %v", item, got, want)
+		}
+	}
+	if d.Fixed() || d.Mean() != 10 || d.Total(3) != 25 || d.Total(2.5) != 25 {
+		t.Errorf("fixed: %v, mean %v, of 3 items %v, of 2.5 %v", d.Fixed(), d.Mean(), d.Total(3), d.Total(2.5))
+	}
+}
+
 func TestTotal(t *testing.T) {
 	d := workflow.ByItem(5, 6, 7)
 	for n, want := range map[float64]float64{0: 0, 1: 5, 3: 18, 5: 29, 2.5: 15, 3e6: 18e6} {
@@ -115,6 +128,10 @@ func TestDistributionsThatMakeNoSense(t *testing.T) {
 		{workflow.Distribution{Shape: workflow.ShapeLognormal, A: 1, B: 1e7}, "a standard deviation of 1e+07 is more than 10⁶ times the mean 1"},
 		{workflow.Distribution{Shape: workflow.ShapePareto, A: 1, B: 1}, "a tail index of 1 has no mean: it must be above 1"},
 		{workflow.ByItem(), "it has no values"},
+		{workflow.EachItem(), "it has no values"},
+		{workflow.EachItem(workflow.Constant(1), workflow.Constant(-2)), "item 1: -2 is not a finite number of at least 0"},
+		{workflow.EachItem(workflow.EachItem(workflow.Constant(1))), "item 0: a distribution by item holds no other by item"},
+		{workflow.EachItem(workflow.ByItem(1)), "item 0: a distribution by item holds no other by item"},
 		{workflow.Distribution{Shape: workflow.ShapeEmpirical}, "it has no values"},
 		{workflow.Distribution{Shape: 99}, "there is no shape 99"},
 	} {
@@ -133,6 +150,9 @@ func TestQuantilesAreInOrder(t *testing.T) {
 			Shape: workflow.Shape(rapid.IntRange(0, 7).Draw(t, "shape")),
 			A:     number.Draw(t, "A"), B: number.Draw(t, "B"), Values: rapid.SliceOfN(number, 0, 4).Draw(t, "values"),
 		}
+		if rapid.Bool().Draw(t, "for each item") {
+			d = workflow.EachItem(workflow.Constant(1), d)
+		}
 		if d.Check() != nil {
 			return
 		}
@@ -145,7 +165,7 @@ func TestQuantilesAreInOrder(t *testing.T) {
 		if !(a >= 0) || !(b >= 0) || math.IsInf(b, 0) {
 			t.Fatalf("%v %+v: %v at %v, %v at %v", d.Shape, d, a, low, b, high)
 		}
-		if sorted := d.Shape != workflow.ShapeEmpirical; sorted && a > b*(1+1e-12) {
+		if sorted := d.Shape != workflow.ShapeEmpirical && d.Shape != workflow.ShapeEachItem; sorted && a > b*(1+1e-12) {
 			t.Fatalf("%v %+v: %v at %v, but %v at %v", d.Shape, d, a, low, b, high)
 		}
 		if mean := d.Mean(); !(mean >= 0) {

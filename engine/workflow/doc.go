@@ -14,7 +14,8 @@
 // nothing else is said, a function is triggered by those whose outputs it
 // reads; with Function.After (or as the target of a switch) the control edges
 // are exactly those named, and every data edge must then come from a function
-// that is sure to have ended by that time.
+// that is sure to have ended by that time. A function with several control
+// edges waits for all of them, or runs after the first (see [Join]).
 //
 // # Foreach, and how instances are named
 //

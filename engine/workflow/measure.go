@@ -2,7 +2,9 @@ package workflow
 
 // CriticalPath returns the chain of functions with the longest expected
 // compute time, and that time in ns. Branches of probability 0 are left out;
-// data transfer and scheduling are not counted.
+// data transfer and scheduling are not counted. Where the first of several
+// functions triggers another, the chain leads through the one that is expected
+// to end first.
 func (w *Workflow) CriticalPath() ([]FunctionID, float64) {
 	best := make([]float64, len(w.Functions)) // compute time up to and including
 	via := make([]FunctionID, len(w.Functions))
@@ -18,7 +20,7 @@ func (w *Workflow) CriticalPath() ([]FunctionID, float64) {
 				continue
 			}
 			live[id] = true
-			if via[id] < 0 || best[p] > before {
+			if via[id] < 0 || f.Join == JoinAll && best[p] > before || f.Join == JoinFirst && best[p] < before {
 				via[id], before = p, best[p]
 			}
 		}

@@ -14,21 +14,34 @@ type Skip struct {
 	Gather   bool
 }
 
+// Dead is all that becomes dead at once.
+type Dead struct {
+	// Skips is what joins and merges are to be told.
+	Skips []Skip
+	// Functions are those that will not run and whose data someone may wait
+	// for, or whose end. One inside a nested foreach stands for all its
+	// instances.
+	Functions []FunctionID
+}
+
 // skips holds the consequences of every branch not taken and of every
 // function skipped.
 type skips struct {
-	byBranch   [][][]Skip // function, branch taken
-	byFunction [][]Skip
+	byBranch   [][]Dead // function, branch taken
+	byFunction []Dead
 }
 
-// SkipsOfBranch returns what becomes dead when the switch f takes the branch.
-func (w *Workflow) SkipsOfBranch(f FunctionID, branch int) []Skip {
-	return w.skips.byBranch[f][branch]
+// DeadByBranch returns what becomes dead when the switch f takes the branch.
+func (w *Workflow) DeadByBranch(f FunctionID, branch int) *Dead {
+	return &w.skips.byBranch[f][branch]
 }
 
-// SkipsOfFunction returns what becomes dead behind f when f itself is skipped;
-// f is a join or a merge.
-func (w *Workflow) SkipsOfFunction(f FunctionID) []Skip { return w.skips.byFunction[f] }
+// DeadBehind returns what becomes dead when f, a join or a merge, is skipped
+// itself. Its Functions begin with f, if it is among them.
+func (w *Workflow) DeadBehind(f FunctionID) *Dead { return &w.skips.byFunction[f] }
+
+// Switches reports whether there is a switch, so that anything can be skipped.
+func (w *Workflow) Switches() bool { return w.skips != nil }
 
 // findSkips returns nil for a workflow without a switch: there, nothing is
 // ever skipped.
@@ -36,16 +49,17 @@ func findSkips(w *Workflow) *skips {
 	if !slices.ContainsFunc(w.Functions, func(f Function) bool { return f.Kind == Switch }) {
 		return nil
 	}
-	s := &skips{byBranch: make([][][]Skip, len(w.Functions)), byFunction: make([][]Skip, len(w.Functions))}
+	s := &skips{byBranch: make([][]Dead, len(w.Functions)), byFunction: make([]Dead, len(w.Functions))}
+	matters := w.mattering()
 	for i := range w.Functions {
 		f, id := &w.Functions[i], FunctionID(i)
 		if w.Indegree[i] > 1 || f.Merge { // others are dead as part of a longer stretch
-			s.byFunction[i] = w.deadBehind(f.Scope, nil, []FunctionID{id})
+			s.byFunction[i] = w.deadBehind(f.Scope, nil, []FunctionID{id}, matters)
 		}
 		if f.Kind != Switch {
 			continue
 		}
-		s.byBranch[i] = make([][]Skip, len(f.Branches))
+		s.byBranch[i] = make([]Dead, len(f.Branches))
 		for taken := range f.Branches {
 			var dead []FunctionID
 			for _, next := range f.Next {
@@ -53,7 +67,7 @@ func findSkips(w *Workflow) *skips {
 					dead = append(dead, next)
 				}
 			}
-			s.byBranch[i][taken] = w.deadBehind(f.Scope, dead, nil)
+			s.byBranch[i][taken] = w.deadBehind(f.Scope, dead, nil, matters)
 		}
 	}
 	return s
@@ -64,12 +78,15 @@ func findSkips(w *Workflow) *skips {
 // that has no live edge left, and returns what it ends at. All is seen from
 // one instance of the given scope: nested foreach regions are dead as a
 // whole, and of an enclosing one only this instance is.
-func (w *Workflow) deadBehind(scope ScopeID, edgesInto, functions []FunctionID) []Skip {
+func (w *Workflow) deadBehind(scope ScopeID, edgesInto, functions []FunctionID, matters []bool) Dead {
 	dead := map[FunctionID]int32{}
 	var ends []FunctionID
-	var result []Skip
+	var result Dead
 	var kill func(into FunctionID)
 	leave := func(f FunctionID) {
+		if matters[f] {
+			result.Functions = append(result.Functions, f)
+		}
 		gathers := false
 		for _, next := range w.Functions[f].Next {
 			if w.Functions[next].Scope == w.Scopes[scope].Parent {
@@ -79,7 +96,7 @@ func (w *Workflow) deadBehind(scope ScopeID, edgesInto, functions []FunctionID) 
 			kill(next)
 		}
 		if gathers {
-			result = append(result, Skip{Function: f, Gather: true})
+			result.Skips = append(result.Skips, Skip{Function: f, Gather: true})
 		}
 	}
 	kill = func(into FunctionID) {
@@ -98,8 +115,27 @@ func (w *Workflow) deadBehind(scope ScopeID, edgesInto, functions []FunctionID) 
 	}
 	for _, f := range ends {
 		if dead[f] < w.Indegree[f] {
-			result = append(result, Skip{Function: f, Edges: dead[f]})
+			result.Skips = append(result.Skips, Skip{Function: f, Edges: dead[f]})
 		}
 	}
 	return result
+}
+
+// mattering tells the functions for which someone waits, apart from those they
+// trigger: those whose data are read, that end a branch of the workflow, or
+// that open a foreach, which may do so.
+func (w *Workflow) mattering() []bool {
+	matters := make([]bool, len(w.Functions))
+	for i := range w.Functions {
+		matters[i] = matters[i] || len(w.Functions[i].Next) == 0
+		for _, in := range w.Functions[i].Inputs {
+			if in.From != GlobalInput {
+				matters[in.From] = true
+			}
+		}
+	}
+	for i := 1; i < len(w.Scopes); i++ {
+		matters[w.Scopes[i].Over.Function] = true
+	}
+	return matters
 }

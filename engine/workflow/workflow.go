@@ -25,6 +25,29 @@ var kindNames = [...]string{"task", "switch", "end"}
 // String returns "task", "switch" or "end".
 func (k Kind) String() string { return kindNames[k] }
 
+// Join says when a function is triggered that several control edges lead to.
+// An edge is resolved when its source has ended, and is then live, or when it
+// is certain that the source will not run, or not take it, and is then dead.
+// An edge out of a foreach is resolved when all instances of its source are,
+// and live if any of them is.
+type Join uint8
+
+const (
+	// JoinAll triggers the function when all its control edges have been
+	// resolved.
+	JoinAll Join = iota
+	// JoinFirst triggers it when the first live one has been. Those that are
+	// resolved later trigger nothing; the invocation still waits for their
+	// sources to end. In DataFlower's artefact an input may have several
+	// producers, of which the first to post triggers its reader.
+	JoinFirst
+)
+
+var joinNames = [...]string{"all", "first"}
+
+// String returns "all" or "first".
+func (j Join) String() string { return joinNames[j] }
+
 // Function is one node of the graph.
 type Function struct {
 	Name string
@@ -48,6 +71,11 @@ type Function struct {
 	// After names control predecessors. See the package comment for when it
 	// may be left out. New completes it, sorted by function.
 	After []FunctionID
+	// Join says whether the first of its control edges triggers it or the
+	// last; it is skipped when all of them are dead, either way. With
+	// JoinFirst, there must be several, and every input must come from a
+	// function that is sure to have ended whichever of them is first.
+	Join Join
 	// Inputs are the data it reads, all in parallel, before it computes.
 	Inputs []Input
 	// Outputs are the data it posts.

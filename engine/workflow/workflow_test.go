@@ -44,6 +44,22 @@ func TestControlEdges(t *testing.T) {
 	}
 }
 
+// A function that the first of several triggers may read what has ended
+// whichever that is.
+func TestWhatTheFirstToTriggerMakesSure(t *testing.T) {
+	for _, text := range []string{
+		"a 1ms\nb 1ms after=a\nc 1ms after=a\nd 1ms after=b,c reads=a first",                                         // before both
+		"a 1ms\nb 1ms after=a\nc 1ms after=a,b reads=a first",                                                        // one of both, and before the other
+		"a 1ms\nb 1ms after=a\nc 1ms after=a\nd 1ms after=b,c first\ne 1ms after=d reads=a",                          // through it
+		"a 1ms\nb 1ms after=a\nc 1ms after=a\nd 1ms after=b,c first\ne 1ms after=b,d reads=b",                        // around it
+		"a 1ms\nb 1ms after=a\nc 1ms after=a\nd 1ms after=b,c first\ne 1ms after=a,b\nf 1ms after=d,e first reads=a", // through two of them
+		"a 1ms list=2\nb 1ms foreach=a\nc 1ms merge after=b\nd 1ms merge after=b,c reads=b first",                    // of a foreach that is merged
+		"a 1ms list=2\nb 1ms foreach=a\nc 1ms foreach=a after=b reads=a first",                                       // the item
+	} {
+		build(t, text)
+	}
+}
+
 const nested = `
 split 1ms list=2
 each 1ms foreach=split list=3
@@ -229,6 +245,14 @@ func TestSkips(t *testing.T) {
 			join 1ms after=a,b
 			end 1ms merge after=join,b`,
 			map[string]string{"s:0": "[b] join", "s:1": "join", "join": "[join]", "end": ""}},
+		{"the first of several is skipped like any other join", `
+			s switch a:0.5 b:0.5
+			a 1ms
+			b 1ms
+			c 1ms after=b
+			join 1ms after=a,b,c first
+			tail 1ms after=join,c first`,
+			map[string]string{"s:0": "join×2 tail", "s:1": "join", "join": "tail", "tail": ""}},
 		{"a foreach that is skipped as a whole", `
 			s switch split:0.5 other:0.5
 			split 1ms list=2
@@ -256,9 +280,9 @@ func TestSkips(t *testing.T) {
 				name, branch, isBranch := strings.Cut(what, ":")
 				var got []workflow.Skip
 				if isBranch {
-					got = w.SkipsOfBranch(id(t, w, name), int(branch[0]-'0'))
+					got = w.DeadByBranch(id(t, w, name), int(branch[0]-'0')).Skips
 				} else {
-					got = w.SkipsOfFunction(id(t, w, name))
+					got = w.DeadBehind(id(t, w, name)).Skips
 				}
 				if s := skips(w, got); s != want {
 					t.Errorf("%s: dead are %q, want %q", what, s, want)
@@ -279,6 +303,8 @@ func TestCriticalPath(t *testing.T) {
 		{"a start apart", "a 1ms\nb 1ms after=a\nc 3ms", "c", 3},
 		{"switches take no time", "a 1ms\ns switch after=a b:0.5 c:0.5\nb 2ms\nc 3ms", "a s c", 4},
 		{"what cannot happen is left out", "s switch b:1 c:0\nb 2ms\nc 90ms\nd 1ms after=b,c", "s b d", 3},
+		{"of several that wait for the first, the shorter branch", "a 1ms\nb 5ms after=a\nc 9ms after=a\nd 6ms after=b,c first", "a b d", 12},
+		{"not one that cannot happen", "s switch b:1 c:0\nb 9ms\nc 2ms\nd 1ms after=b,c first", "s b d", 10},
 		{"unless it can happen otherwise", "a 1ms\ns switch b:1 c:0\nb 2ms\nc 90ms after=a", "a c", 91},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -445,12 +471,19 @@ func TestRandomWorkflowsHaveEverything(t *testing.T) {
 			note("an end that others come after", f.Kind == workflow.End && len(f.Next) > 0)
 			note("a merge with a predecessor outside", f.Merge && slices.ContainsFunc(f.After, func(p workflow.FunctionID) bool { return w.Functions[p].Scope == f.Scope }))
 			note("a capped function", f.MaxContainers > 0)
+			first := f.Join == workflow.JoinFirst
+			note("the first of several", first)
+			note("the first of several that reads", first && slices.ContainsFunc(f.Inputs, func(in workflow.Input) bool { return in.From >= 0 }))
+			note("the first of several in a foreach", first && f.Scope > 0)
+			note("the first of several foreach regions", first && f.Merge)
+			note("the first of two switches", first && switches > 1)
+			note("a switch that the first of several triggers", first && f.Kind == workflow.Switch)
 			for _, in := range f.Inputs {
 				note(fmt.Sprintf("access %d", in.Access), in.From != workflow.GlobalInput)
 			}
 		}
 	}
-	if len(seen) != 19 {
+	if len(seen) != 25 {
 		t.Errorf("%d things were looked for", len(seen))
 	}
 	for what, is := range seen {

@@ -73,7 +73,7 @@ func Explain(key record.Key, i record.Invocation, tasks []record.TaskRow) (*Expl
 		t := &tasks[n]
 		e.Tasks = append(e.Tasks, Task{*t, TaskSpans(&t.Task, failed[instance{t.Function, t.Instance}])})
 	}
-	if err := e.follow(tasks, place); err != nil {
+	if err := e.follow(tasks, place, failed); err != nil {
 		return nil, fmt.Errorf("invocation %d: %w", i.Number, err)
 	}
 	return e, nil
@@ -94,17 +94,40 @@ func failures(tasks []record.TaskRow) map[instance][]*record.TaskRow {
 	return failed
 }
 
+// chain returns the critical tasks in the order in which they followed one
+// another, which need not be that of their ends: a task that has posted what
+// the next one waits for may go on for longer than that.
+func chain(tasks []record.TaskRow) []int {
+	var critical []int
+	for n := range tasks {
+		if tasks[n].Critical {
+			critical = append(critical, n)
+		}
+	}
+	slices.SortStableFunc(critical, func(a, b int) int {
+		return cmp.Or(cmp.Compare(tasks[a].Queued, tasks[b].Queued), cmp.Compare(tasks[a].Until, tasks[b].Until))
+	})
+	return critical
+}
+
+// cut is a critical task as if it had ended when it did what the next one
+// waited for.
+func cut(t *record.Task) *record.Task {
+	c := *t
+	c.Ended, c.Put = t.Until, t.PutUntil
+	c.Retry = min(t.Retry, c.Put)
+	c.Compute = c.Ended - c.Started - c.Fetch - c.Put
+	return &c
+}
+
 // follow goes along the critical path.
-func (e *Explanation) follow(tasks []record.TaskRow, place []int) error {
+func (e *Explanation) follow(tasks []record.TaskRow, place []int, failed map[instance][]*record.TaskRow) error {
 	i := &e.Invocation
 	at := i.Intended
 	var after record.ControlTime
-	for n := range tasks {
+	for _, n := range chain(tasks) {
 		t := &tasks[n]
-		if !t.Critical {
-			continue
-		}
-		s := Step{Task: place[n], From: at, To: t.Ended}
+		s := Step{Task: place[n], From: at, To: t.Until}
 		if len(e.Path) == 0 && i.Attempts > 1 {
 			early := spans{at: at}
 			early.add(EarlierAttempts, t.Queued-at)
@@ -112,9 +135,9 @@ func (e *Explanation) follow(tasks []record.TaskRow, place []int) error {
 		} else {
 			s.Spans = between(at, t.Queued, t.Before)
 		}
-		s.Spans = append(s.Spans, e.Tasks[s.Task].Spans...)
+		s.Spans = append(s.Spans, TaskSpans(cut(&t.Task), failed[instance{t.Function, t.Instance}])...)
 		e.Path = append(e.Path, s)
-		at, after = t.Ended, t.After
+		at, after = t.Until, t.After
 	}
 	s := Step{Task: -1, From: at, To: i.Ended}
 	if i.Outcome == engine.Completed {

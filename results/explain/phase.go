@@ -31,6 +31,12 @@ const (
 	Queue
 	// ColdStart: waiting for a container that had to be started.
 	ColdStart
+	// Transfer: an output that had been posted was on its way through the
+	// broker, or waited for those that its container had posted before.
+	Transfer
+	// HoldBack: the container that then took up the task was held back,
+	// because it had posted more than it could send.
+	HoldBack
 	// FailedTry: the same function instance ran and failed.
 	FailedTry
 	// Fetch: reading inputs.
@@ -57,6 +63,8 @@ var phaseNames = [Phases]struct{ name, label string }{
 	StateSync:       {"state_sync", "state sync"},
 	Queue:           {"queue", "queue"},
 	ColdStart:       {"cold_start", "cold start"},
+	Transfer:        {"transfer", "transfer"},
+	HoldBack:        {"hold_back", "hold-back"},
 	FailedTry:       {"failed_try", "failed try"},
 	Fetch:           {"fetch", "fetch"},
 	Compute:         {"compute", "compute"},
@@ -110,7 +118,9 @@ func TaskSpans(t *record.Task, failed []*record.TaskRow) []Span {
 			s.add(FailedTry, f.Ended-f.Started)
 		}
 	}
-	s.add(wait, t.Started-s.at)
+	held := min(t.Held, t.Started-s.at)
+	s.add(wait, t.Started-s.at-held)
+	s.add(HoldBack, held)
 	s.add(Fetch, t.Fetch)
 	s.add(Compute, t.Compute)
 	s.add(ConflictRetry, t.Retry)
@@ -123,7 +133,8 @@ func TaskSpans(t *record.Task, failed []*record.TaskRow) []Span {
 // piece.
 func between(from, to engine.Time, c record.ControlTime) []Span {
 	s := spans{at: from}
-	s.add(Engine, to-from-c.Message-c.Sync)
+	s.add(Transfer, c.Transfer)
+	s.add(Engine, to-from-c.Message-c.Sync-c.Transfer)
 	s.add(StateSync, c.Sync)
 	s.add(Message, c.Message)
 	return s.list

@@ -12,7 +12,7 @@ import (
 var invocationColumns = []string{
 	"invocation", "client", "measured", "outcome", "attempts",
 	"intended", "sent", "started", "ended", "latency",
-	"control", "queue", "cold_start", "fetch", "compute", "put",
+	"control", "queue", "cold_start", "fetch", "compute", "put", "transfer", "hold_back",
 	"critical_time", "fetch_time", "put_time", "tasks", "cold_starts", "messages", "conflicts",
 	"bytes_remote_read", "bytes_remote_written", "bytes_local_read", "bytes_local_written", "bytes_resent",
 	"container_gb_s", "cost",
@@ -36,7 +36,8 @@ func TaskColumns(axes []string) []string {
 	return append(KeyColumns(axes),
 		"invocation", "function", "instance", "try", "node", "container", "cold", "critical", "outcome",
 		"queued", "started", "ended", "fetch", "compute", "put", "retry", "conflicts",
-		"message_before", "sync_before", "message_after", "sync_after")
+		"held", "until", "put_until",
+		"message_before", "sync_before", "transfer_before", "message_after", "sync_after")
 }
 
 // Header returns the line that names columns.
@@ -167,7 +168,10 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 		row = appendSeconds(row, at)
 	}
 	row = appendInt(row, int64(t.Conflicts))
-	for _, at := range [...]engine.Time{t.Before.Message, t.Before.Sync, t.After.Message, t.After.Sync} {
+	for _, at := range [...]engine.Time{
+		t.Held, t.Until, t.PutUntil,
+		t.Before.Message, t.Before.Sync, t.Before.Transfer, t.After.Message, t.After.Sync,
+	} {
 		row = appendSeconds(row, at)
 	}
 	row[len(row)-1] = '\n'

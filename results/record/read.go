@@ -91,8 +91,9 @@ func (r *TaskReader) Next(k *Key, t *TaskRow) error {
 	t.Queued, t.Started, t.Ended = c.seconds(), c.seconds(), c.seconds()
 	t.Fetch, t.Compute, t.Put, t.Retry = c.seconds(), c.seconds(), c.seconds(), c.seconds()
 	t.Conflicts = c.small()
-	t.Before = ControlTime{c.seconds(), c.seconds()}
-	t.After = ControlTime{c.seconds(), c.seconds()}
+	t.Held, t.Until, t.PutUntil = c.seconds(), c.seconds(), c.seconds()
+	t.Before = ControlTime{Message: c.seconds(), Sync: c.seconds(), Transfer: c.seconds()}
+	t.After = ControlTime{Message: c.seconds(), Sync: c.seconds()}
 	return r.check(&c)
 }
 

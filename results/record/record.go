@@ -28,12 +28,16 @@ const (
 	Compute
 	// Put: writing outputs.
 	Put
+	// Transfer: an output that was posted was on its way through the broker.
+	Transfer
+	// HoldBack: a container was held back that then took up the task.
+	HoldBack
 
 	// Phases is their number.
 	Phases
 )
 
-var phaseNames = [Phases]string{"control", "queue", "cold_start", "fetch", "compute", "put"}
+var phaseNames = [Phases]string{"control", "queue", "cold_start", "fetch", "compute", "put", "transfer", "hold_back"}
 
 // String returns the phase's name in files and figures.
 func (p Phase) String() string { return phaseNames[p] }
@@ -108,9 +112,16 @@ type Task struct {
 	// then refused, Conflicts how often it did.
 	Retry     engine.Time
 	Conflicts int
-	// Before and After divide the control plane's time on the chain: between
-	// the end of the task before this one (or the intended send time) and its
-	// trigger; and, for the last one, between its end and the invocation's.
+	// Held is the part of the wait for a container in which the one that then
+	// took up the task was held back.
+	Held engine.Time
+	// Until is when a critical task did what the next one, or the end, waited
+	// for: it ended, or it posted an output that was announced at once. By
+	// then it had spent PutUntil on putting.
+	Until, PutUntil engine.Time
+	// Before and After divide the time between tasks on the chain: between
+	// Until of the task before this one (or the intended send time) and its
+	// trigger; and, for the last one, between Until and the invocation's end.
 	// Both are zero for a task that is not critical.
 	Before, After ControlTime
 }
@@ -122,6 +133,8 @@ type ControlTime struct {
 	// the next step depended on, by an operation on the database or by the
 	// evaluation of a switch.
 	Message, Sync engine.Time
+	// Transfer: a datum was on its way through the broker.
+	Transfer engine.Time
 }
 
 // Instance names the instance of its function, by its index in each foreach

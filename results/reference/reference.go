@@ -29,7 +29,7 @@ var files embed.FS
 type Row struct {
 	// Key names what was measured.
 	Key
-	// Unit is the unit of Value: s, MB, core·s.
+	// Unit is the unit of Value: s, MB, core·s; 1 for a number of things.
 	Unit string
 	// Value is the published number, 0 if Timeout.
 	Value float64
@@ -47,15 +47,19 @@ type Key struct {
 	// Series is what the figure varies besides X, for example "50MB/s"; often
 	// empty.
 	Series string
-	// System is the scheduler: mastersp, faasflow.
+	// System is the scheduler: mastersp, faasflow, dataflower.
 	System string
 	// Workflow is the name of the workflow, without the paper's prefix.
 	Workflow string
-	// X is where on the x axis: requests per minute, or functions in the
-	// workflow. It is 0 if the figure has no such axis.
+	// X is where on the x axis: requests per minute, clients, functions in the
+	// workflow, or an item of a foreach, counted from 1. It is 0 if the figure
+	// has no such axis, or one of names.
 	X float64
 	// Metric names the quantity and its statistic, for example latency_max.
 	Metric string
+	// Function is the name in column x of a figure that has one bar for each
+	// function of a workflow; empty for others.
+	Function string
 }
 
 var (
@@ -104,8 +108,8 @@ func Papers() []string {
 
 // Read reads published numbers from CSV with exactly the columns figure,
 // series, system, workflow, x, metric, unit and published, in this order. The
-// number in published may be the word timeout; x may be empty. Errors name the
-// line.
+// number in published may be the word timeout; x may be empty, or the name of
+// a function, which begins with a small letter. Errors name the line.
 func Read(r io.Reader) ([]Row, error) {
 	var rows []Row
 	seen := make(map[Key]int)
@@ -187,6 +191,10 @@ func parseKey(record []string) (Key, error) {
 	if record[4] == "" {
 		return key, nil
 	}
+	if isName(record[4]) {
+		key.Function = record[4]
+		return key, nil
+	}
 	x, err := parseNumber(record[4])
 	if err == nil && x == 0 {
 		err = errors.New("leave it empty where there is no x")
@@ -196,6 +204,12 @@ func parseKey(record []string) (Key, error) {
 	}
 	key.X = x
 	return key, nil
+}
+
+// isName tells the name of a function from a number, right or wrong.
+func isName(x string) bool {
+	_, err := strconv.ParseFloat(x, 64)
+	return err != nil && 'a' <= x[0] && x[0] <= 'z'
 }
 
 func parseNumber(text string) (float64, error) {

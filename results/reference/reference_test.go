@@ -215,7 +215,8 @@ func TestReadErrorsNameTheLine(t *testing.T) {
 		{"too few fields", header + "latency,,faasflow\n", "line 2: wrong number of fields"},
 		{"no system", header + good + "latency,,,video,,latency_mean,s,3.9\n", "line 3: system is missing"},
 		{"no unit", header + "latency,,faasflow,video,,latency_mean,,3.9\n", "line 2: the unit is missing"},
-		{"x is a word", header + "latency,,faasflow,video,many,latency_mean,s,3.9\n", `line 2: x: "many" is not a number`},
+		{"x is neither a number nor a name", header + "latency,,faasflow,video,8 rpm,latency_mean,s,3.9\n", `line 2: x: "8 rpm" is not a number`},
+		{"x is no number", header + "latency,,faasflow,video,nan,latency_mean,s,3.9\n", `line 2: x: "nan" is not a number`},
 		{"x is 0", header + "latency,,faasflow,video,0,latency_mean,s,3.9\n", "line 2: x: leave it empty"},
 		{"no number", header + "latency,,faasflow,video,,latency_mean,s,fast\n", "or the word timeout"},
 		{"not finite", header + "latency,,faasflow,video,,latency_mean,s,NaN\n", "is not a number ≥ 0"},
@@ -231,14 +232,14 @@ func TestReadErrorsNameTheLine(t *testing.T) {
 
 func TestReadTimeout(t *testing.T) {
 	rows, err := Read(strings.NewReader(header + "tail-latency,50MB/s,mastersp,genome,6,latency_max,s,timeout\n"))
-	want := []Row{{Key: Key{"tail-latency", "50MB/s", "mastersp", "genome", 6, "latency_max"}, Unit: "s", Timeout: true}}
+	want := []Row{{Key: Key{"tail-latency", "50MB/s", "mastersp", "genome", 6, "latency_max", ""}, Unit: "s", Timeout: true}}
 	if err != nil || !reflect.DeepEqual(rows, want) {
 		t.Errorf("got %+v, %v", rows, err)
 	}
 }
 
 func TestNotRunMustBeAPublishedTimeout(t *testing.T) {
-	key := Key{"rate-bandwidth", "50MB/s", "mastersp", "genome", 8, "latency_max"}
+	key := Key{"rate-bandwidth", "50MB/s", "mastersp", "genome", 8, "latency_max", ""}
 	list := "figure,series,system,workflow,x,metric\nrate-bandwidth,50MB/s,mastersp,genome,8,latency_max\n"
 	for _, c := range []struct {
 		name string
@@ -263,6 +264,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(header)
 	f.Add(header + "latency,,faasflow,video,,latency_mean,s,3.9\n")
 	f.Add(header + "tail-latency,50MB/s,mastersp,genome,6,latency_max,s,timeout\n")
+	f.Add(header + "functions,async,dataflower,video,split,duration_mean,s,0.8\n")
 	f.Add("a,b\n\"")
 	f.Fuzz(func(t *testing.T, text string) {
 		rows, err := Read(strings.NewReader(text))

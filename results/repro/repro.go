@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -213,7 +214,7 @@ func measured(s *analysis.Series, metric, statistic string) Row {
 func Find(paper string, names []string) ([]Figure, error) {
 	all, ok := papers()[paper]
 	if !ok {
-		return nil, fmt.Errorf("there is no paper %q to reproduce: there is %s", paper, strings.Join(reference.Papers(), ", "))
+		return nil, fmt.Errorf("there is no paper %q to reproduce: there is %s", paper, strings.Join(slices.Sorted(maps.Keys(papers())), ", "))
 	}
 	if len(names) == 0 {
 		return all, nil

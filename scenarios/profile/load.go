@@ -137,6 +137,9 @@ func (p *Profile) check(doc *yamlfile.Document) {
 	if err := p.Container.ColdStart.Check(); err != nil {
 		doc.Errorf("container.cold_start", "%v", err)
 	}
+	if p.Pressure.Enabled && p.Pressure.Rate == 0 {
+		doc.Errorf("pressure.enabled", "the rule means nothing unless pressure.rate says what a container can send")
+	}
 	if p.Store.Servers > 0 && p.Store.Busy == 0 {
 		doc.Errorf("store.servers", "a limit on servers means nothing unless store.busy says how long an operation keeps one")
 	}

@@ -21,12 +21,15 @@ type Profile struct {
 	Network     Network    `yaml:"network" doc:"Messages and links."`
 	Store       Store      `yaml:"store" doc:"The remote store on the storage node."`
 	Memory      Memory     `yaml:"memory" doc:"The data store in each node's memory."`
+	Broker      Broker     `yaml:"broker" doc:"The broker on the storage node, and the data logic units of containers that stream to it."`
+	Disk        Disk       `yaml:"disk" doc:"Each node's disk, where streamed data arrive."`
+	Pressure    Pressure   `yaml:"pressure" doc:"DataFlower's pressure-aware scaling: a container that posts faster than it sends takes no other task for a while."`
 	Container   Container  `yaml:"container" doc:"Function containers."`
 	Invocation  Invocation `yaml:"invocation" doc:"Time-outs, retries and what happens when nodes are lost."`
 	CouchDB     CouchDB    `yaml:"couchdb" doc:"Quirks of how the database is used."`
 	MasterSP    MasterSP   `yaml:"mastersp" doc:"Quirk of the master."`
 	Gateway     Gateway    `yaml:"gateway" doc:"Quirks of the gateway."`
-	Dispatch    Dispatch   `yaml:"dispatch" doc:"Quirk of how queues are looked at."`
+	Dispatch    Dispatch   `yaml:"dispatch" doc:"Quirks of how queues and data are looked at."`
 	Pool        Pool       `yaml:"pool" doc:"Quirks of container pools."`
 	Price       Price      `yaml:"price" doc:"What a provider would charge."`
 	Sources     []Source   `yaml:"sources" doc:"Where the constants come from, by path."`
@@ -67,6 +70,7 @@ type Documents struct {
 	Addresses units.Duration `yaml:"addresses" doc:"The master's look-up of the workers' addresses."`
 	Timing    units.Duration `yaml:"timing" doc:"Saving how long a function took."`
 	List      units.Duration `yaml:"list" doc:"Reading the list that a foreach iterates over."`
+	Request   units.Duration `yaml:"request" doc:"Making the empty document of an invocation."`
 	Revision  units.Duration `yaml:"revision" doc:"Reading the revision of the document that guards an invocation's outputs."`
 	Log       units.Duration `yaml:"log" doc:"Saving a log document."`
 }
@@ -77,6 +81,33 @@ type Memory struct {
 	Get       units.Duration  `yaml:"get" doc:"Reading an object, before the first byte."`
 	Put       units.Duration  `yaml:"put" doc:"Writing an object, before the first byte."`
 	Lookup    units.Duration  `yaml:"lookup" doc:"Looking whether an object is there, before every fetch."`
+	Lifetime  units.Duration  `yaml:"lifetime" doc:"How long data that are also streamed stay in memory before they are moved to disk (0: until the invocation ends)."`
+}
+
+// Broker is what carries streamed data from one node to others.
+type Broker struct {
+	Chunk         units.Bytes    `yaml:"chunk" doc:"Size of the chunks that data are sent in (0: each in one)."`
+	Inline        units.Bytes    `yaml:"inline" doc:"Data up to this size travel in the message that announces them (0: none)."`
+	Append        units.Duration `yaml:"append" doc:"Time from the last byte of a chunk at the broker until it can be fetched."`
+	Get           units.Duration `yaml:"get" doc:"Asking for a chunk, before its first byte."`
+	EarlyStart    bool           `yaml:"early_start" doc:"A function starts with the first chunk of its last input, and waits for the rest inside. The paper's starts when all of it is there."`
+	FIFOUnit      bool           `yaml:"fifo_unit" doc:"Quirk: a container sends what it posts in order, each as a whole, instead of a chunk of each in turn."`
+	ConsumerSetup units.Duration `yaml:"consumer_setup" doc:"Quirk: a consumer is set up for each datum."`
+}
+
+// Disk is a node's disk, as far as it is read by containers.
+type Disk struct {
+	Bandwidth units.Bandwidth `yaml:"bandwidth" doc:"What all reads on a node share."`
+	Get       units.Duration  `yaml:"get" doc:"Asking for a datum; one after the other."`
+}
+
+// Pressure is the rule that holds back containers: after a task that has left
+// B bytes to its container's data unit and run for T, the container takes no
+// other for B / (rate × cores) - T.
+type Pressure struct {
+	Enabled bool            `yaml:"enabled" doc:"Whether containers are held back."`
+	Rate    units.Bandwidth `yaml:"rate" doc:"What a container is taken to send, for each core of its function."`
+	Least   units.Duration  `yaml:"least" doc:"Shorter times are ignored."`
 }
 
 // Container is what starting and keeping containers takes.
@@ -86,6 +117,10 @@ type Container struct {
 	KeepAlive  units.Duration        `yaml:"keep_alive" doc:"How long an idle container is kept (0: for ever)."`
 	CheckEvery units.Duration        `yaml:"check_every" doc:"How often idle containers are looked through (0: just in time)."`
 	Start      units.Duration        `yaml:"start" doc:"Time from the decision to run a task until its container has begun."`
+	Cleanup    units.Duration        `yaml:"cleanup" doc:"Time from the last output of a task until its container has ended it."`
+	Notify     units.Duration        `yaml:"notify" doc:"Time until a node learns what one of its containers has posted."`
+	Egress     units.Bandwidth       `yaml:"egress" doc:"Quirk: what a container can send, for each core of its function, on the wire (unlimited: what the node can)."`
+	CPUPeriod  units.Duration        `yaml:"cpu_period" doc:"Quirk: a function of less than a core gets its share at the begin of each such period (0: evenly)."`
 	Memory     units.Bytes           `yaml:"memory" doc:"Memory of a container whose function does not say."`
 }
 
@@ -115,13 +150,17 @@ type MasterSP struct {
 // Gateway holds the quirks of the gateway.
 type Gateway struct {
 	PlacementQuery      bool `yaml:"placement_query" doc:"It looks up the worker of each start function in the database."`
+	RequestDocument     bool `yaml:"request_document" doc:"It makes a document for each invocation before anyone is told of it."`
 	MissingGlobalInputs bool `yaml:"missing_global_inputs" doc:"It never uploads global inputs: reading one is a look-up in vain."`
 	RunOnAfterTimeout   bool `yaml:"run_on_after_timeout" doc:"An invocation goes on when its client has given up."`
 }
 
-// Dispatch holds the quirk of how queues are looked at.
+// Dispatch holds the quirks of how queues and data are looked at.
 type Dispatch struct {
-	Tick units.Duration `yaml:"tick" doc:"Queued tasks are looked at only on a grid of this length, one at a time for each function (0: at once)."`
+	Tick        units.Duration `yaml:"tick" doc:"Queued tasks are looked at only on a grid of this length, one at a time for each function (0: at once)."`
+	MatchTick   units.Duration `yaml:"match_tick" doc:"Announced data are matched with their readers on a grid of this length, one at a time on each node (0: at once)."`
+	CountAtEnd  bool           `yaml:"count_at_end" doc:"How many items a foreach has is known only when the function that posts them has ended."`
+	ForeachRace bool           `yaml:"foreach_race" doc:"An instance in a foreach runs when its item is there, with whatever other inputs are."`
 }
 
 // Pool holds the quirks of container pools.
@@ -167,5 +206,21 @@ func (p *Profile) Rules() engine.Rules {
 		LogDocuments:          p.CouchDB.LogDocuments,
 		MissingGlobalInputs:   p.Gateway.MissingGlobalInputs,
 		RunOnAfterTimeout:     p.Gateway.RunOnAfterTimeout,
+
+		Inline:          int64(p.Broker.Inline),
+		EarlyStart:      p.Broker.EarlyStart,
+		Pressure:        p.pressure(),
+		MemoryLifetime:  engine.Time(p.Memory.Lifetime),
+		RequestDocument: p.Gateway.RequestDocument,
+		MatchTick:       engine.Time(p.Dispatch.MatchTick),
+		CountAtEnd:      p.Dispatch.CountAtEnd,
+		ForeachRace:     p.Dispatch.ForeachRace,
 	}
+}
+
+func (p *Profile) pressure() engine.Pressure {
+	if !p.Pressure.Enabled {
+		return engine.Pressure{}
+	}
+	return engine.Pressure{Rate: float64(p.Pressure.Rate), Least: engine.Time(p.Pressure.Least)}
 }

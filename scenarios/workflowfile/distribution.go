@@ -3,6 +3,7 @@ package workflowfile
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -153,8 +154,25 @@ func (q quantity) read(v yamlfile.Value) workflow.Distribution {
 	case s.Empirical != absent:
 		return workflow.Distribution{Shape: workflow.ShapeEmpirical, Values: q.list(s.Empirical)}
 	default:
-		return workflow.Distribution{Shape: workflow.ShapeByItem, Values: q.list(s.ByItem)}
+		return q.byItem(s.ByItem)
 	}
+}
+
+// byItem reads a value for each item, or a distribution.
+func (q quantity) byItem(v yamlfile.Value) workflow.Distribution {
+	isDistribution := func(item yamlfile.Value) bool { return item.Kind() == yamlfile.Mapping }
+	if v.Kind() != yamlfile.List || !slices.ContainsFunc(v.Items(), isDistribution) {
+		return workflow.Distribution{Shape: workflow.ShapeByItem, Values: q.list(v)}
+	}
+	d := workflow.Distribution{Shape: workflow.ShapeEachItem}
+	for _, item := range v.Items() {
+		of := q.read(item)
+		if of.Shape == workflow.ShapeByItem || of.Shape == workflow.ShapeEachItem {
+			item.Errorf("a distribution by item holds no other by item")
+		}
+		d.Items = append(d.Items, of)
+	}
+	return d
 }
 
 func (q quantity) spread(shape workflow.Shape, v yamlfile.Value) workflow.Distribution {
@@ -212,6 +230,8 @@ func (q quantity) describe() *jsonschema.Schema {
 	}
 	tail := &jsonschema.Schema{Type: "number", Description: "Tail index, above 1: the smaller, the heavier the tail."}
 	one, two := 1, 2
+	ofAnItem := []string{"uniform", "exponential", "normal", "lognormal", "pareto", "empirical"}
+	item := &jsonschema.Schema{Type: "object", PropertyNames: oneOf(ofAnItem), MinProperties: &one, MaxProperties: &one}
 	names := object(map[string]*jsonschema.Schema{
 		"uniform":     {Type: "array", Items: q.schema(), MinItems: &two, MaxItems: &two, Description: "Between a lower and an upper end."},
 		"exponential": about("Of the given mean.", q.schema()),
@@ -219,11 +239,23 @@ func (q quantity) describe() *jsonschema.Schema {
 		"lognormal":   about("Of the given mean and standard deviation (of the values, not of their logarithms).", spread()),
 		"pareto":      about("Heavy-tailed.", object(map[string]*jsonschema.Schema{"mean": mean(), "tail": tail}, "mean", "tail")),
 		"empirical":   about("One of the given values, each as likely.", list()),
-		"by_item":     about("The n-th value for the n-th item of the foreach.", list()),
+		"by_item": {
+			Type: "array", Items: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{q.schema(), item}},
+			Description: "The n-th value, or distribution, for the n-th item of the foreach.",
+		},
 	})
-	names.PropertyOrder = []string{"uniform", "exponential", "normal", "lognormal", "pareto", "empirical", "by_item"}
+	names.PropertyOrder = append(ofAnItem, "by_item")
 	names.MinProperties, names.MaxProperties = &one, &one
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{q.schema(), names}}
+}
+
+// oneOf describes a text that is one of several.
+func oneOf(texts []string) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string"}
+	for _, text := range texts {
+		s.Enum = append(s.Enum, text)
+	}
+	return s
 }
 
 // write is the opposite of read.
@@ -239,6 +271,12 @@ func (q quantity) write(d workflow.Distribution) string {
 		return fmt.Sprintf("{%v: {mean: %s, sd: %s}}", d.Shape, q.format(d.A), q.format(d.B))
 	case workflow.ShapePareto:
 		return fmt.Sprintf("{pareto: {mean: %s, tail: %s}}", q.format(d.A), formatNumber(d.B))
+	case workflow.ShapeEachItem:
+		items := make([]string, len(d.Items))
+		for i, item := range d.Items {
+			items[i] = q.write(item)
+		}
+		return fmt.Sprintf("{%v: %s}", d.Shape, flowList(items))
 	default:
 		values := make([]string, len(d.Values))
 		for i, v := range d.Values {

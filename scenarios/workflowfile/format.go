@@ -1,6 +1,9 @@
 package workflowfile
 
 import (
+	"fmt"
+
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios/units"
 	"github.com/flowtwin/flowtwin/scenarios/yamlfile"
 	"github.com/google/jsonschema-go/jsonschema"
@@ -32,6 +35,7 @@ type function struct {
 	Name string `yaml:",key"`
 	resources
 	After        []string      `yaml:"after" doc:"Functions that trigger it without handing data on. If given, or if a switch leads here, exactly those trigger it, and inputs do not."`
+	Join         join          `yaml:"join" doc:"Whether it waits for all that trigger it, or runs after the first (default all)."`
 	Inputs       []string      `yaml:"inputs" doc:"Outputs it reads before it computes, as function.output."`
 	GlobalInputs []units.Bytes `yaml:"global_inputs" doc:"Sizes of the data that it reads and the workflow is given."`
 	Outputs      []output      `yaml:"outputs" doc:"Data it posts, by name."`
@@ -70,6 +74,29 @@ type branch struct {
 	Name        string         `yaml:"name" doc:"What the branch is called in reports."`
 	To          []string       `yaml:"to,required" doc:"The functions it triggers."`
 	Probability units.Fraction `yaml:"probability,required" doc:"How likely it is. The probabilities of a switch add up to 1."`
+}
+
+// join says which of several functions triggers another.
+type join struct{ workflow.Join }
+
+func joins() []workflow.Join { return []workflow.Join{workflow.JoinAll, workflow.JoinFirst} }
+
+func (j *join) UnmarshalText(text []byte) error {
+	for _, known := range joins() {
+		if string(text) == known.String() {
+			j.Join = known
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no join %q: write %v or %v", text, joins()[0], joins()[1])
+}
+
+func (join) JSONSchema() *jsonschema.Schema {
+	var names []string
+	for _, known := range joins() {
+		names = append(names, known.String())
+	}
+	return oneOf(names)
 }
 
 type planning struct {

@@ -120,7 +120,7 @@ func (r *reader) functions() []workflow.Function {
 }
 
 func (r *reader) function(from *function, to *workflow.Function) {
-	to.Name, to.Merge = from.Name, from.Merge
+	to.Name, to.Merge, to.Join = from.Name, from.Merge, from.Join.Join
 	path := func(field string) string { return yamlfile.Join("functions", from.Name) + "." + field }
 	switch {
 	case from.Switch != nil && from.End:

@@ -110,7 +110,7 @@ func (g *generator) distribution(what string, limit float64) workflow.Distributi
 		}
 		return rapid.Float64Range(1e-9, limit).Draw(g.T, what)
 	}
-	switch shape := workflow.Shape(rapid.IntRange(0, 7).Draw(g.T, "shape")); shape {
+	switch shape := workflow.Shape(rapid.IntRange(0, 8).Draw(g.T, "shape")); shape {
 	case workflow.ShapeConstant, workflow.ShapeExponential:
 		return workflow.Distribution{Shape: shape, A: value()}
 	case workflow.ShapeUniform:
@@ -120,6 +120,10 @@ func (g *generator) distribution(what string, limit float64) workflow.Distributi
 		return workflow.Distribution{Shape: shape, A: value(), B: rapid.Float64Range(1.001, 100).Draw(g.T, "tail")}
 	case workflow.ShapeEmpirical, workflow.ShapeByItem:
 		return workflow.Distribution{Shape: shape, Values: []float64{value(), value()}}
+	case workflow.ShapeEachItem:
+		uniform := workflow.Distribution{Shape: workflow.ShapeUniform, A: value()}
+		uniform.B = uniform.A
+		return workflow.EachItem(workflow.Constant(value()), uniform, workflow.Exponential(value()))
 	default:
 		mean := value()
 		return workflow.Distribution{Shape: shape, A: mean, B: mean * rapid.Float64Range(0, 10).Draw(g.T, "spread")}
@@ -153,6 +157,13 @@ func (g *generator) block(depth int) {
 	}
 	first := g.add(after...)
 	opener := &g.functions[first]
+	if len(opener.After) > 1 && rapid.Bool().Draw(g.T, "the first triggers it") {
+		opener.Join = workflow.JoinFirst
+		opener.Inputs = slices.DeleteFunc(opener.Inputs, func(in workflow.Input) bool { return in.From != workflow.GlobalInput })
+		if len(opener.Inputs) == 0 {
+			opener.Inputs = nil
+		}
+	}
 	switch rapid.IntRange(0, 3).Draw(g.T, "block") {
 	case 0:
 		opener.Outputs = append(opener.Outputs, workflow.Output{

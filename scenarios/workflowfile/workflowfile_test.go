@@ -266,6 +266,22 @@ func TestErrorsNameTheirPlaceAndWhatWasMeant(t *testing.T) {
 			"name: x\nfunctions:\n  a: {switch: [{to: [b], probability: 0.5}]}\n  b: {}\n",
 			`w.yaml:3:15: functions.a.switch: the probabilities of the branches add up to 0.5, not to 1`,
 		},
+		"join of another kind": {
+			"name: x\nfunctions:\n  a: {}\n  b: {after: [a], join: last}\n",
+			`w.yaml:4:25: functions.b.join: there is no join "last": write all or first`,
+		},
+		"first of one": {
+			"name: x\nfunctions:\n  a: {}\n  b: {after: [a], join: first}\n",
+			`w.yaml:4:25: functions.b.join: only a triggers it, so there is no first of several: leave join out, or name more functions`,
+		},
+		"data of one that need not be the first": {
+			"name: x\nfunctions:\n  a: {}\n  b: {outputs: {o: 1}}\n  c: {after: [a, b], inputs: [b.o], join: first}\n",
+			`w.yaml:5:31: functions.c.inputs[0]: b has not surely ended when another function is the first to trigger this one: let all that trigger it come after b, or let it wait for all (join: all)`,
+		},
+		"by item within by item": {
+			"name: x\nfunctions:\n  a: {compute: {by_item: [1s, {exponential: 2s}, {by_item: [3s]}]}}\n",
+			`w.yaml:3:50: functions.a.compute.by_item[2]: a distribution by item holds no other by item`,
+		},
 		"merge of nothing": {
 			"name: x\nfunctions:\n  a: {}\n  b: {after: [a], merge: true}\n",
 			`w.yaml:4:26: functions.b.merge: none of its predecessors is inside a foreach, so there is nothing to merge`,

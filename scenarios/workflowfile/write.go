@@ -206,6 +206,7 @@ func (out *writer) function(id workflow.FunctionID) {
 		add("end", "true", "")
 	}
 	list("after", out.names(out.after(id)))
+	add("join", f.Join.String(), workflow.JoinAll.String())
 	if f.Foreach != nil {
 		add("foreach", out.ref(*f.Foreach), "")
 	}
