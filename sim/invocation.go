@@ -259,6 +259,7 @@ func (w *world) taskGone(id engine.Invocation) {
 
 // close hands on the records of an invocation.
 func (w *world) close(i *invocation) {
+	w.dropStreams(i, engine.NoNode, true)
 	w.phases(i)
 	w.criticalTime(i)
 	price := &w.trial.Profile.Price
@@ -278,7 +279,6 @@ func (w *world) close(i *invocation) {
 		w.posts.Give(at)
 		at = earlier
 	}
-	w.dropStreams(i, engine.NoNode, true)
 	i.alive = false
 	w.open--
 	for at := range w.ending {

@@ -175,7 +175,7 @@ func (w *world) resume(at uint32, s stage) {
 	case stageLost:
 		w.endTask(at, engine.DataLost)
 	case stageDisk:
-		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+		w.readDisk(at)
 	case stageCleanup:
 		w.endTask(at, engine.Completed)
 	}
@@ -351,10 +351,26 @@ func (w *world) fetchAll(at uint32) {
 	switch n := keys[engine.FromDisk]; {
 	case n == 0:
 	case w.cost.disk > 0:
-		// They are asked for one after the other.
 		w.delay(at, w.cost.disk*engine.Time(n), stageDisk)
 	default:
-		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+		w.readDisk(at)
+	}
+}
+
+// readDisk reads what was prefetched, one datum after the other. What is still
+// coming is read when it is there.
+func (w *world) readDisk(at uint32) {
+	t := w.tasks.At(at)
+	data, bytes := int32(0), int64(0)
+	for i := range t.keys {
+		k := &t.keys[i]
+		if k.source == engine.FromDisk && !((w.cost.early || w.cost.race) && w.awaitStream(at, k)) {
+			data, bytes = data+1, bytes+k.bytes
+		}
+	}
+	if data > 0 {
+		t.left -= data - 1
+		w.transfer(at, getFromDisk, bytes, 0)
 	}
 }
 
@@ -376,10 +392,9 @@ func (w *world) lookInVain(at uint32, keys int32) {
 func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay engine.Time) {
 	for i := range w.tasks.At(at).keys {
 		k := &w.tasks.At(at).keys[i]
-		if k.source != from || kind == getFromDisk && (w.cost.early || w.cost.race) && w.awaitStream(at, k) {
-			continue
+		if k.source == from {
+			w.transfer(at, kind, k.bytes, delay)
 		}
-		w.transfer(at, kind, k.bytes, delay)
 	}
 }
 

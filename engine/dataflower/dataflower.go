@@ -126,22 +126,19 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventSwitched:
 		c.switched(e.Subject, int(e.Number))
 	}
-	c.startReady(e.Invocation)
-	if c.state(e.Invocation).done {
+	if len(s.inbox.Ready) > 0 {
+		c.startReady(e.Invocation, s)
+	}
+	if s.done {
 		c.node.Complete(e.Invocation)
 	}
 }
 
 // startReady starts what has become ready, in that order. More may become
 // ready with that.
-func (c *control) startReady(i engine.Invocation) {
-	for at := 0; ; at++ {
-		s := c.state(i)
-		if at == len(s.inbox.Ready) {
-			s.inbox.Ready = s.inbox.Ready[:0]
-			return
-		}
-		ready := s.inbox.Ready[at]
+func (c *control) startReady(i engine.Invocation, s *state) {
+	for at := 0; at < len(s.inbox.Ready); at++ {
+		ready := &s.inbox.Ready[at]
 		subject := engine.Subject{Invocation: i, Function: ready.Function, Path: ready.Path}
 		switch c.node.Workflow(i).Functions[ready.Function].Kind {
 		case workflow.Task:
@@ -152,6 +149,7 @@ func (c *control) startReady(i engine.Invocation) {
 			c.ended(subject)
 		}
 	}
+	s.inbox.Ready = s.inbox.Ready[:0]
 }
 
 // The gateway's part.
@@ -341,11 +339,12 @@ func (c *control) dead(subject engine.Subject) {
 func (c *control) received(e *engine.Event) {
 	i := e.Invocation
 	w := c.node.Workflow(i)
+	s := c.state(i)
 	for _, r := range c.node.System().Inboxes[i.Workflow].Readers(e.Function, int32(e.Number)) {
 		if c.home(i, r.Function) != c.node.ID() {
 			continue
 		}
-		complete, live := c.state(i).inbox.Arrive(r, &e.Path, true)
+		complete, live := s.inbox.Arrive(r, &e.Path, true)
 		if complete && c.edges[i.Workflow].carries(r) {
 			c.join(engine.Subject{Invocation: i, Function: r.Function, Path: e.Path.Outer(w.Scopes[w.Functions[r.Function].Scope].Depth)}, live)
 		}
