@@ -236,7 +236,7 @@ func (w *world) chunkFetched(at uint32) {
 
 // awaitStream has a task wait for the rest of a datum that it reads while it
 // is still coming. It reports false if there is nothing to wait for.
-func (w *world) awaitStream(at uint32, k *key) bool {
+func (w *world) awaitStream(at uint32, d *datum) bool {
 	t := w.tasks.At(at)
 	i := w.invocation(t.subject.Invocation)
 	if i == nil {
@@ -244,7 +244,7 @@ func (w *world) awaitStream(at uint32, k *key) bool {
 	}
 	for id := i.streams; id != none; id = w.streams.At(id).next {
 		s := w.streams.At(id)
-		if s.function != k.from || s.output != k.output || s.path != k.path {
+		if s.function != d.function || s.output != d.output || s.path != d.path {
 			continue
 		}
 		for p := s.readers; p != none; p = w.prefetches.At(p).next {

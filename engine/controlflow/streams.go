@@ -70,7 +70,7 @@ func (fl *Flow) settleInput(subject engine.Subject, output int32, alive bool) {
 	}
 	cause := noCause
 	if alive { // The bytes came later than the trigger.
-		cause = engine.Cause{Function: subject.Function, Output: output, Path: subject.Path}
+		cause = engine.CausedBy(subject.Function, output, &subject.Path)
 	}
 	fl.beginReady(i, cause)
 }

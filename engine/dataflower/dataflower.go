@@ -119,7 +119,7 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventPosted:
 		c.posted(&e)
 	case engine.EventArrived:
-		s.cause = engine.Cause{Function: e.Function, Output: int32(e.Number), Path: e.Path}
+		s.cause = engine.CausedBy(e.Function, int32(e.Number), &e.Path)
 		c.received(&e)
 	case engine.EventTaskEnded:
 		c.ended(e.Subject)
@@ -191,7 +191,7 @@ func (c *control) deliver(m *engine.Message) {
 	case engine.MessageInformed:
 		c.informed(m.Invocation)
 	case engine.MessageTrigger:
-		c.setCause(m.Subject, m.Call)
+		c.setCause(m.Invocation, m.Call)
 		c.resolve(m.Subject, m.Items)
 	case engine.MessageSkip:
 		c.skip(m.Subject, int32(m.Items))
@@ -212,14 +212,9 @@ func (c *control) deliver(m *engine.Message) {
 
 // setCause notes which function's end a trigger stands for: Call is that
 // function's number, plus 1.
-func (c *control) setCause(subject engine.Subject, call int32) {
-	if call == 0 {
-		return
-	}
-	w := c.node.Workflow(subject.Invocation)
-	from := workflow.FunctionID(call - 1)
-	c.state(subject.Invocation).cause = engine.Cause{
-		Function: from, Output: -1, Path: subject.Path.Outer(w.Scopes[w.Functions[from].Scope].Depth),
+func (c *control) setCause(i engine.Invocation, call int32) {
+	if call > 0 {
+		c.state(i).cause = engine.Cause{Function: workflow.FunctionID(call - 1), Output: -1}
 	}
 }
 
@@ -230,7 +225,7 @@ func (c *control) trigger(subject engine.Subject, items uint32) { c.triggerFrom(
 func (c *control) triggerFrom(subject engine.Subject, items uint32, from workflow.FunctionID) {
 	home := c.home(subject.Invocation, subject.Function)
 	if home == c.node.ID() {
-		c.setCause(subject, int32(from)+1)
+		c.setCause(subject.Invocation, int32(from)+1)
 		c.resolve(subject, items)
 		return
 	}
