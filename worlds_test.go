@@ -54,7 +54,7 @@ name: both
 workflows: [faasflow/wordcount, mixed.yaml]
 cluster: {workers: 3, storage: {cap: 50MB/s}}
 load: {clients: 2, limit: 6}
-schedulers: [mastersp, faasflow]
+schedulers: [mastersp, faasflow, dataflower, mastersp+hash+pipe, workersp+spread+pipe, dataflower+spread+faastore]
 seed: 11
 profile: ideal
 tasks: true

@@ -105,3 +105,10 @@ type Fault struct {
 func (f *Fault) Cuts(other engine.NodeID) bool {
 	return f.Kind != Partition || len(f.Peers) == 0 || slices.Contains(f.Peers, other)
 }
+
+// Streams reports whether the trial's scheduler streams data, for which there
+// must be a broker.
+func (t *Trial) Streams() bool {
+	_, streams := t.Scheduler.Data.(engine.Streaming)
+	return streams
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,6 +60,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	case "local":
 		w, err := local.New(c.Context(), local.Options{
 			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
 			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
 		})

@@ -36,6 +36,9 @@ type Config struct {
 	Documents Documents
 	// Release drops the data of an attempt that are for this node to drop.
 	Release func(ctx context.Context, i engine.Invocation) error
+	// Data brings streamed data to the node and keeps them; nil where none
+	// are.
+	Data Data
 	// Observer is told what happens.
 	Observer Observer
 	// Journal, if set, keeps the inputs of the engine.
@@ -65,6 +68,18 @@ type Documents interface {
 	Perform(ctx context.Context, kind engine.DocumentKind, s *engine.Subject, items uint32) error
 }
 
+// Data is where streamed data arrive on a node.
+type Data interface {
+	// Keep keeps what came inline.
+	Keep(k *function.Key, payload []byte)
+	// Prefetch brings a datum from where an announcement says it is, and
+	// returns when all of it is there.
+	Prefetch(ctx context.Context, k *function.Key, where []byte) (bytes int64, err error)
+	// Spill moves a datum from memory to disk, Drop forgets it.
+	Spill(ctx context.Context, k *function.Key) error
+	Drop(ctx context.Context, k *function.Key) error
+}
+
 // Observer is told what happens on a node. It is called by several goroutines
 // and must not block.
 type Observer interface {
@@ -77,9 +92,13 @@ type Observer interface {
 	// Waited: the engine waited for an operation on the database, or for a
 	// switch, whose inputs were moved.
 	Waited(s *engine.Subject, from, to engine.Time, moved function.Bytes)
+	// Carried: bytes were moved on behalf of an attempt, outside its tasks.
+	Carried(i engine.Invocation, b function.Bytes)
 	// Started: a container has been given a task, Ended: it has run it.
+	// Killed: it never will, because its container was stopped or lost.
 	Started(at engine.Time, i engine.Invocation, cold bool)
 	Ended(*Report)
+	Killed(i engine.Invocation)
 	// Finished: the invocation has ended.
 	Finished(at engine.Time, i engine.Invocation, o engine.Outcome)
 	// Failed: something went wrong that is not the subject of study.
@@ -92,8 +111,10 @@ type Report struct {
 	Node      engine.NodeID
 	Container engine.ContainerID
 	Cold      bool
-	// Queued is when it was triggered.
-	Queued engine.Time
+	// Queued is when it was triggered, Held how long after that the container
+	// was held back, Cause what triggered it.
+	Queued, Held engine.Time
+	Cause        engine.Cause
 	function.Result
 }
 
@@ -120,6 +141,9 @@ type Agent struct {
 	containers map[engine.ContainerID]*container
 	timers     map[engine.Timer]*time.Timer
 	scratch    []byte
+
+	// What announcements carry, by the handle that the engine knows it by.
+	bodies *bodies
 }
 
 // numbered is what the driver knows of the occupant of a slot: the number of
@@ -147,7 +171,7 @@ type assignment struct {
 func New(c Config) *Agent {
 	a := &Agent{
 		Config: c, inbox: newInbox(), numbers: make([][]numbered, len(c.System.Workflows)),
-		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{},
+		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{}, bodies: newBodies(),
 	}
 	if c.Restarted {
 		a.engine = engine.RestartNode(c.Node, c.System)
@@ -269,6 +293,10 @@ func (a *Agent) apply(now engine.Time, e *engine.Effect) {
 		a.document(now, e)
 	case engine.EffectTimer:
 		a.setTimer(now, e)
+	case engine.EffectPrefetch:
+		a.prefetch(e)
+	case engine.EffectSpill, engine.EffectDrop:
+		a.dropOrSpill(e)
 	case engine.EffectRelease:
 		a.release(e.Invocation)
 	case engine.EffectFinish:
@@ -316,6 +344,9 @@ func (a *Agent) send(now engine.Time, m *engine.Message) {
 	a.scratch = binary.AppendVarint(a.scratch[:0], a.number(m.Invocation))
 	a.scratch = binary.AppendVarint(a.scratch, now)
 	a.scratch = wire.AppendMessage(a.scratch, m)
+	if m.Kind == engine.MessageData {
+		a.scratch = append(a.scratch, a.bodies.get(m.Handle)...)
+	}
 	if err := a.Send(m.To, a.scratch); err != nil {
 		a.Observer.Failed(fmt.Errorf("node %d cannot send a %s: %w", a.Node, m.Kind, err))
 	}
@@ -326,6 +357,10 @@ func (a *Agent) Receive(from engine.NodeID, message []byte) {
 	r := wire.NewReader(message)
 	number, sent := r.Int(math.MaxInt64), r.Int(math.MaxInt64)
 	m := r.Message()
+	body := []byte(nil)
+	if m.Kind == engine.MessageData {
+		body = slices.Clone(r.Bytes(uint64(r.Left())))
+	}
 	err := r.End()
 	switch {
 	case err != nil:
@@ -341,6 +376,9 @@ func (a *Agent) Receive(from engine.NodeID, message []byte) {
 	a.inbox.push(item{do: func() {
 		a.note(m.Invocation, number)
 		a.Observer.Received(&m, sent, a.Now())
+		if m.Kind == engine.MessageData {
+			m.Handle = a.take(keyOf(&m.Subject, int64(m.Call)), m.Way, body)
+		}
 		a.step(&engine.Event{Kind: engine.EventDeliver, Message: m})
 	}})
 }
@@ -383,17 +421,20 @@ func (a *Agent) serve(ctx context.Context, id engine.ContainerID, c *container, 
 				e.Subject, e.Items = s.task.Subject, items
 				a.Tell(&e)
 			}
+			s.task.Announce = a.Announce
 			s.report.Result = handle.Run(ctx, s.task)
 			if ctx.Err() != nil {
+				a.Observer.Killed(s.task.Invocation)
 				return
 			}
 			select {
 			case <-handle.Lost():
+				a.Observer.Killed(s.task.Invocation)
 				continue // Which is what is reported.
 			default:
 			}
 			a.Observer.Ended(s.report)
-			a.Tell(&engine.Event{Kind: engine.EventTaskEnded, Outcome: s.report.Outcome, Container: id})
+			a.Tell(&engine.Event{Kind: engine.EventTaskEnded, Outcome: s.report.Outcome, Container: id, Number: s.report.Streamed})
 		}
 	}
 }
@@ -415,14 +456,14 @@ func (a *Agent) runTask(now engine.Time, e *engine.Effect) {
 	instance := a.instance(e)
 	c.tasks <- &assignment{
 		&function.Task{Instance: instance, Plan: ownPlan(&e.Plan)},
-		&Report{Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, Queued: e.Since},
+		&Report{Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, Queued: e.Since, Held: e.Held, Cause: e.Cause},
 	}
 }
 
 // ownPlan is a plan that outlives the effect.
 func ownPlan(p *engine.Plan) engine.Plan {
 	own := *p
-	own.Sources = slices.Clone(p.Sources)
+	own.Sources, own.Targets = slices.Clone(p.Sources), slices.Clone(p.Targets)
 	return own
 }
 
@@ -464,6 +505,7 @@ func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
 }
 
 func (a *Agent) release(i engine.Invocation) {
+	a.bodies.release(i)
 	a.releasing.Add(1)
 	a.work.Go(func() {
 		defer a.releasing.Add(-1)

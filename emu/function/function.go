@@ -30,6 +30,15 @@ var (
 	ErrConflict = errors.New("another put was first")
 )
 
+// Sink is where streamed data arrive on a node.
+type Sink interface {
+	// Inline returns a datum that came in a control message.
+	Inline(k *Key) ([]byte, bool)
+	// Read returns one that was prefetched, when all of it is there. The error
+	// is ErrMissing if there is none.
+	Read(ctx context.Context, k *Key) ([]byte, error)
+}
+
 // Journal takes the documents that some platforms write about functions.
 type Journal interface {
 	// Log saves a document about a key that is fetched or put.
@@ -46,7 +55,9 @@ type Runtime struct {
 	// Store is the remote store with an object for each datum, Guarded the
 	// same with one document for each invocation, Memory that of the node.
 	Store, Guarded, Memory Store
-	Journal                Journal
+	// Sink is where streamed data arrive; nil where none do.
+	Sink    Sink
+	Journal Journal
 	// Lookups is how often a datum that is not there is looked for.
 	Lookups int
 	Compute Compute
@@ -75,6 +86,10 @@ type Task struct {
 	Plan engine.Plan
 	// Posted is told the length of each list, before it is put.
 	Posted func(output int32, items uint32)
+	// Announce is told of each output that can be announced, where the plan
+	// asks for that, and Hand given those that are to be streamed.
+	Announce func(Announcement)
+	Hand     func(k Key, payload []byte)
 }
 
 // Result is what has become of a task.
@@ -85,6 +100,10 @@ type Result struct {
 	// Started, Fetched and so on are measured as results/record defines them.
 	Started, Ended    engine.Time
 	Fetch, Put, Retry engine.Time
+	// Streamed is how many bytes were handed over to be streamed, Posts when
+	// each output was posted, where that is announced.
+	Streamed int64
+	Posts    []Post
 	Bytes
 }
 
@@ -262,6 +281,11 @@ func (r *run) items(f workflow.FunctionID, output int32, path workflow.Path) uin
 
 func (r *run) get(ctx context.Context, in *input, moved *Bytes) error {
 	rt := r.runtime
+	if r.task.Plan.Announce && rt.Sink != nil {
+		if done, err := r.getStreamed(ctx, in, moved); done {
+			return err
+		}
+	}
 	store := rt.Store
 	switch {
 	case in.source == engine.FromMemory:
@@ -270,6 +294,9 @@ func (r *run) get(ctx context.Context, in *input, moved *Bytes) error {
 		store = rt.Guarded
 	}
 	payload, err := store.Get(ctx, &in.key)
+	if errors.Is(err, ErrMissing) && in.source == engine.FromMemory && rt.Sink != nil {
+		payload, err = rt.Sink.Read(ctx, &in.key) // It may have been moved to disk.
+	}
 	if errors.Is(err, ErrMissing) && in.optional {
 		// Who looks for it does not know that it never comes.
 		for n := 1; n < rt.Lookups && errors.Is(err, ErrMissing); n++ {
@@ -288,6 +315,25 @@ func (r *run) get(ctx context.Context, in *input, moved *Bytes) error {
 		moved.RemoteRead += int64(len(payload))
 	}
 	return r.log(ctx, &in.key)
+}
+
+// getStreamed gets what has come to the node past the store: inline, or onto
+// the disk. It reports false for what is elsewhere.
+func (r *run) getStreamed(ctx context.Context, in *input, moved *Bytes) (done bool, err error) {
+	if in.key.Output < 0 {
+		return false, nil
+	}
+	if _, ok := r.runtime.Sink.Inline(&in.key); ok {
+		return true, nil
+	}
+	if in.source != engine.FromDisk {
+		return false, nil
+	}
+	_, err = r.runtime.Sink.Read(ctx, &in.key)
+	if errors.Is(err, ErrMissing) && in.optional {
+		return true, nil // It was never posted.
+	}
+	return true, err
 }
 
 // log saves a document about a key, on platforms that do.
@@ -342,19 +388,51 @@ func (r *run) post(ctx context.Context, output int32, data []datum) error {
 		}
 	}
 	began := rt.Now()
-	defer func() { r.result.Put += rt.Now() - began }()
+	before := r.result.Put
+	defer func() { r.result.Put = before + rt.Now() - began }()
+	target := r.task.Plan.Targets[output]
 	for i := range data {
-		if err := r.put(ctx, &data[i].key, data[i].payload); err != nil {
+		if err := r.put(ctx, &data[i].key, data[i].payload, target); err != nil {
 			return fmt.Errorf("output %s of %s: %w", data[i].key.Name(), r.function.Name, err)
 		}
+		r.announce(ctx, &data[i], target, before+rt.Now()-began)
 	}
 	return nil
 }
 
+// announce lets an output that has been put go on its way.
+func (r *run) announce(ctx context.Context, d *datum, target data.Target, put engine.Time) {
+	if !r.task.Plan.Announce || ctx.Err() != nil {
+		return
+	}
+	body := []byte(nil)
+	if r.inline(d.payload, target) {
+		target, body = data.Inline, d.payload
+	}
+	r.result.Posts = append(r.result.Posts, Post{Key: d.key, Way: target, At: r.runtime.Now(), Put: put})
+	if target&data.Pipe != 0 {
+		r.result.Streamed += int64(len(d.payload))
+		r.result.RemoteWritten += int64(len(d.payload))
+		r.task.Hand(d.key, d.payload)
+	}
+	if way := target &^ data.Pipe; way != 0 {
+		r.task.Announce(Announcement{Key: d.key, Way: way, Body: body})
+	}
+}
+
+// inline reports whether an output is small enough to travel in control
+// messages.
+func (r *run) inline(payload []byte, target data.Target) bool {
+	return r.task.Plan.Announce && target&data.Store == 0 && int64(len(payload)) <= r.task.Plan.Inline
+}
+
 // put puts a datum into the store and then the memory, as the plan says.
-func (r *run) put(ctx context.Context, k *Key, payload []byte) error {
+func (r *run) put(ctx context.Context, k *Key, payload []byte, target data.Target) error {
+	if r.inline(payload, target) {
+		return nil
+	}
 	size := int64(len(payload))
-	if r.task.Plan.Target&data.Store != 0 {
+	if target&data.Store != 0 {
 		store := r.runtime.Store
 		if r.task.Plan.Guarded {
 			store = r.runtime.Guarded
@@ -374,7 +452,7 @@ func (r *run) put(ctx context.Context, k *Key, payload []byte) error {
 		}
 		r.result.RemoteWritten += size
 	}
-	if r.task.Plan.Target&data.Memory != 0 {
+	if target&data.Memory != 0 {
 		if err := r.runtime.Memory.Put(ctx, k, payload); err != nil {
 			return err
 		}

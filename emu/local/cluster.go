@@ -35,6 +35,9 @@ type node struct {
 	mesh   *peer.Mesh
 	agent  *agent.Agent
 	inputs *replay.Writer // nil if they are not recorded
+
+	containers *containers
+	stopUnits  context.CancelFunc
 }
 
 // start brings up a cluster. If it fails, nothing is left of it.
@@ -82,9 +85,11 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 			Store: objects{access}, Guarded: guarded{access}, Memory: local{access}, Journal: access,
 			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.Now,
 		})
+		n.containers = &containers{runtime: runtime, facts: f, access: access}
+		n.containers.ctx, n.stopUnits = context.WithCancel(context.Background())
 		config := agent.Config{
 			Node: id, System: system, Now: c.clock.Now, Send: n.mesh.Send,
-			Containers: &containers{runtime: runtime, facts: f}, Runtime: runtime, Facts: f, Documents: access,
+			Containers: n.containers, Runtime: runtime, Facts: f, Documents: access,
 			Release: access.release, Observer: collector,
 		}
 		if o.Record != "" {
@@ -93,7 +98,11 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 			}
 			config.Journal = n.inputs
 		}
+		if access.sink != nil {
+			runtime.Sink, config.Data = access.sink, streamed{access.sink, access}
+		}
 		n.agent = agent.New(config)
+		n.containers.agent = n.agent
 	}
 	for _, n := range c.nodes {
 		n.mesh.Connect(addresses)
@@ -160,6 +169,12 @@ func (c *cluster) stop() error {
 	for _, n := range c.nodes {
 		if n.agent != nil {
 			n.agent.Close()
+		}
+	}
+	for _, n := range c.nodes {
+		if n.containers != nil {
+			n.stopUnits()
+			n.containers.wait()
 		}
 	}
 	for _, n := range c.nodes {

@@ -17,6 +17,14 @@ type containers struct {
 	runtime  *function.Runtime
 	facts    *facts.Facts
 	starting atomic.Int32
+
+	// Where data are streamed, each container has a data logic unit, which
+	// lives as long as the node.
+	access *access
+	agent  *agent.Agent
+	ctx    context.Context
+	mu     sync.Mutex
+	units  []*function.Unit
 }
 
 // Start implements agent.Containers.
@@ -26,12 +34,31 @@ func (c *containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 	if !clock.Sleep(ctx, c.facts.ColdStart(i, int(others))) {
 		return nil, ctx.Err()
 	}
-	return &container{runtime: c.runtime, lost: make(chan struct{})}, nil
+	one := &container{runtime: c.runtime, lost: make(chan struct{})}
+	s, err := c.access.newSender(ctx)
+	if err != nil || s == nil {
+		return one, err
+	}
+	one.unit = function.NewUnit(c.ctx, s, c.access.servers.trial.Profile.Broker.FIFOUnit, c.agent.Announce, c.agent.Lost)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.units = append(c.units, one.unit)
+	return one, nil
+}
+
+// wait waits until no data unit has anything to do.
+func (c *containers) wait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, u := range c.units {
+		u.Wait()
+	}
 }
 
 // container runs its tasks on the goroutine of its agent.
 type container struct {
 	runtime *function.Runtime
+	unit    *function.Unit // nil where nothing is streamed
 	lost    chan struct{}
 	once    sync.Once
 }
@@ -49,6 +76,9 @@ func (c *container) Run(ctx context.Context, t *function.Task) function.Result {
 		case <-done:
 		}
 	}()
+	if c.unit != nil {
+		t.Hand = c.unit.Hand
+	}
 	return c.runtime.Run(ctx, t)
 }
 

@@ -12,10 +12,12 @@ import (
 
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/services"
+	"github.com/flowtwin/flowtwin/emu/services/broker"
 	"github.com/flowtwin/flowtwin/emu/services/embedded"
 	"github.com/flowtwin/flowtwin/emu/services/memory"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/emu/shape"
+	"github.com/flowtwin/flowtwin/emu/sink"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -36,6 +38,10 @@ type servers struct {
 	links    links
 	nodes    []*access
 	redis    []*embedded.Redis
+	// The broker, where data are streamed.
+	kafka   *embedded.Kafka // nil if there is a real one
+	brokers []string
+	topics  topics
 }
 
 // links are the buckets of all nodes.
@@ -108,6 +114,14 @@ func startServers(ctx context.Context, o *Options, t *scenarios.Trial) (*servers
 	if s.database, err = s.direct.Database(ctx, s.name); err != nil {
 		return s, err
 	}
+	if t.Streams() {
+		if s.brokers = o.Kafka; len(o.Kafka) == 0 {
+			if s.kafka, err = embedded.StartKafka(); err != nil {
+				return s, err
+			}
+			s.brokers = s.kafka.Brokers()
+		}
+	}
 	return s, s.seed(ctx)
 }
 
@@ -168,6 +182,9 @@ func (s *servers) stop() error {
 	for _, r := range s.redis {
 		errs = append(errs, r.Close())
 	}
+	if s.kafka != nil {
+		errs = append(errs, s.kafka.Close())
+	}
 	if s.database != nil && s.couch == nil {
 		errs = append(errs, s.direct.DeleteDatabase(ctx, s.name))
 	}
@@ -186,10 +203,13 @@ type access struct {
 	id       engine.NodeID
 	store    *store.Server
 	database *store.Database
-	memory   *memory.Store // nil on nodes that are no workers
+	memory   *memory.Store  // nil on nodes that are no workers
+	broker   *broker.Broker // nil where nothing is streamed
+	sink     *sink.Sink     // the same
 
-	mu   sync.Mutex
-	kept map[string][]services.Key // in memory, by attempt
+	mu     sync.Mutex
+	kept   map[string][]services.Key // in memory, by attempt
+	topics []string                  // of the node's containers
 }
 
 // access connects a node with the services.
@@ -203,6 +223,11 @@ func (s *servers) access(ctx context.Context, id engine.NodeID) (*access, error)
 	}
 	if a.database, err = a.store.Database(ctx, s.name); err != nil {
 		return nil, err
+	}
+	if len(s.brokers) > 0 {
+		if err := a.stream(ctx, link); err != nil {
+			return nil, err
+		}
 	}
 	if id < scenarios.FirstWorker {
 		return a, nil
@@ -221,8 +246,29 @@ func (s *servers) access(ctx context.Context, id engine.NodeID) (*access, error)
 	return a, err
 }
 
+// stream connects a node with the broker.
+func (a *access) stream(ctx context.Context, link shape.Link) (err error) {
+	a.broker, err = broker.Open(ctx, broker.Options{
+		Brokers: a.servers.brokers, Chunk: int(a.servers.trial.Profile.Broker.Chunk), Dial: link.Dial(services.Direct),
+	})
+	if err != nil {
+		return err
+	}
+	a.sink, err = sink.New("", a.id)
+	return err
+}
+
 func (a *access) stop(ctx context.Context) error {
 	var errs []error
+	if a.sink != nil {
+		errs = append(errs, a.sink.Close())
+	}
+	if a.broker != nil {
+		if a.servers.kafka == nil {
+			errs = append(errs, a.broker.DeleteTopics(ctx, a.topics...))
+		}
+		errs = append(errs, a.broker.Close())
+	}
 	if a.memory != nil {
 		if a.servers.options.Redis != "" {
 			_, err := a.memory.Clear(ctx)
@@ -240,6 +286,11 @@ func (a *access) stop(ctx context.Context) error {
 // node those in its memory.
 func (a *access) release(ctx context.Context, i engine.Invocation) error {
 	owner := function.Owner(i)
+	if a.sink != nil {
+		if err := a.sink.Release(i); err != nil {
+			return err
+		}
+	}
 	if a.id == scenarios.GatewayNode {
 		if _, err := a.servers.database.DeleteInvocation(ctx, owner); err != nil {
 			return err
@@ -314,6 +365,12 @@ func (l local) Get(ctx context.Context, k *function.Key) ([]byte, error) {
 	return payload, named(err)
 }
 
+// delete forgets one datum.
+func (l local) delete(ctx context.Context, k *function.Key) error {
+	_, err := l.memory.Delete(ctx, l.servers.key(k))
+	return err
+}
+
 // Log implements function.Journal.
 func (a *access) Log(ctx context.Context, k *function.Key) error {
 	key := a.servers.key(k)
@@ -343,6 +400,8 @@ func (a *access) Perform(ctx context.Context, kind engine.DocumentKind, s *engin
 		_, err = a.database.GetDocument(ctx, placementID(s.Invocation.Workflow, s.Function), nil)
 	case engine.DocumentAddresses:
 		_, err = a.database.GetDocument(ctx, addressesID, nil)
+	case engine.DocumentRequest:
+		_, err = a.database.PutDocument(ctx, services.Prefix(function.Owner(s.Invocation))+"request", "", map[string]string{})
 	case engine.DocumentTiming:
 		f := &a.servers.trial.Workflows[s.Invocation.Workflow].Functions[s.Function]
 		err = a.database.AddDocument(ctx, map[string]string{"phase": "all", "request_id": function.Owner(s.Invocation), "function_name": f.Name})

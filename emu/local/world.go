@@ -8,6 +8,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/emu/load"
 	"github.com/flowtwin/flowtwin/emu/records"
+	"github.com/flowtwin/flowtwin/emu/services/broker"
 	"github.com/flowtwin/flowtwin/emu/services/memory"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/results/record"
@@ -23,6 +24,8 @@ type Options struct {
 	// ones, CouchDB the URL of one with its administrator's name and password.
 	// All workers share the Redis, each with keys of its own.
 	Redis, CouchDB string
+	// Kafka are the hosts and ports of real brokers.
+	Kafka []string
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
@@ -41,7 +44,7 @@ type World struct {
 // are; an error says that one does not answer.
 func New(ctx context.Context, o Options) (*World, error) {
 	w := &World{options: o, serves: map[string]string{
-		"store": embeddedStore, "memory": embeddedMemory, "functions": "goroutines that sleep",
+		"store": embeddedStore, "memory": embeddedMemory, "broker": embeddedBroker, "functions": "goroutines that sleep",
 		"network": "loopback TCP, bandwidth limited in user space",
 	}}
 	if o.Spin {
@@ -67,6 +70,16 @@ func New(ctx context.Context, o Options) (*World, error) {
 			return nil, err
 		}
 	}
+	if len(o.Kafka) > 0 {
+		b, err := broker.Open(ctx, broker.Options{Brokers: o.Kafka})
+		if err != nil {
+			return nil, err
+		}
+		w.serves["broker"] = b.Served()
+		if err := b.Close(); err != nil {
+			return nil, err
+		}
+	}
 	return w, nil
 }
 
@@ -74,6 +87,7 @@ func New(ctx context.Context, o Options) (*World, error) {
 const (
 	embeddedStore  = "flowtwin couchserver, CouchDB protocol"
 	embeddedMemory = "miniredis, Redis protocol"
+	embeddedBroker = "kfake, Kafka protocol"
 )
 
 // Serves names what stands for each service.
@@ -87,8 +101,7 @@ func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) 
 	}
 	var generator *load.Generator
 	progress := make(chan struct{}, 1)
-	collector := records.NewCollector(t, r, func(i *record.Invocation) {
-		generator.Ended(i)
+	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
 		select {
 		case progress <- struct{}{}:
 		default:

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
 )
@@ -16,65 +17,145 @@ type chain struct {
 	workflow *workflow.Workflow
 	// done are the tasks of the last attempt that completed, by function.
 	done [][]*task
-	last *task
+	// driven: functions are triggered by their data, and the end waits for
+	// results, not for the ends of functions.
+	driven bool
 }
 
-func newChain(w *workflow.Workflow, i *invocation) *chain {
+// link is a task on the chain, until the moment at which it did what the next
+// one waited for, by which time it had spent so much on putting.
+type link struct {
+	task       *task
+	until, put engine.Time
+	streamed   bool // what it posted then went through the broker
+}
+
+// upToEnd is the link of a task whose end was waited for.
+func upToEnd(t *task) link {
+	if t == nil {
+		return link{}
+	}
+	return link{task: t, until: t.Ended, put: t.Put}
+}
+
+func newChain(w *workflow.Workflow, i *invocation, driven bool) *chain {
 	// Agents report at the same time, so the order is made certain here.
 	slices.SortStableFunc(i.tasks, func(a, b *task) int { return cmp.Compare(a.Ended, b.Ended) })
-	c := &chain{invocation: i, workflow: w, done: make([][]*task, len(w.Functions))}
+	c := &chain{invocation: i, workflow: w, done: make([][]*task, len(w.Functions)), driven: driven}
 	for _, t := range i.tasks {
 		if t.Outcome == engine.Completed && t.attempt == i.attempt {
 			c.done[t.Function] = append(c.done[t.Function], t)
-			c.last = t
 		}
 	}
 	return c
 }
 
+// last returns what the end of the invocation waited for last.
+func (c *chain) last() link {
+	var last link
+	consider := func(l link) {
+		if l.until <= c.record.Ended && (last.task == nil || l.until > last.until) {
+			last = l
+		}
+	}
+	var latest *task
+	for _, all := range c.done {
+		for _, t := range all {
+			if latest == nil || t.Ended > latest.Ended {
+				latest = t
+			}
+			if !c.driven || len(c.workflow.Functions[t.Function].Next) > 0 {
+				continue
+			}
+			for _, p := range t.posts {
+				consider(link{task: t, until: p.At, put: p.Put})
+			}
+			if len(c.workflow.Functions[t.Function].Outputs) == 0 {
+				consider(upToEnd(t))
+			}
+		}
+	}
+	if last.task == nil && latest != nil && latest.Ended <= c.record.Ended {
+		return upToEnd(latest)
+	}
+	return last
+}
+
 // phases divides the latency of an invocation along the chain of tasks that
-// determined its end: from the task that ended last, each time to the one that
-// ended last of those that could have triggered it. What lies between the end
-// of one and the trigger of the next is the control plane's.
+// determined its end: from the one that did last what the end waited for, each
+// time to the one whose end, or whose output, triggered it. What lies between
+// is the control plane's, or the transfer's of an output that was streamed.
 func (c *chain) phases() {
 	p := &c.record.Phases
 	until := c.record.Ended
-	for t := c.last; t != nil; t = c.trigger(t) {
-		t.Critical = true
-		p[record.Control] += until - t.Ended
-		p[record.Put] += t.Put
-		p[record.Compute] += t.Compute
-		p[record.Fetch] += t.Fetch
-		if t.Cold {
-			p[record.ColdStart] += t.Started - t.Queued
-		} else {
-			p[record.Queue] += t.Started - t.Queued
+	for l := c.last(); l.task != nil; l = c.trigger(l.task) {
+		t := l.task
+		t.Critical, t.Until, t.PutUntil = true, l.until, l.put
+		between := record.Control
+		if l.streamed {
+			between = record.Transfer
 		}
+		p[between] += until - l.until
+		p[record.Put] += l.put
+		p[record.Fetch] += t.Fetch
+		p[record.Compute] += l.until - t.Started - t.Fetch - l.put
+		p[record.HoldBack] += t.Held
+		wait := record.Queue
+		if t.Cold {
+			wait = record.ColdStart
+		}
+		p[wait] += t.Started - t.Queued - t.Held
 		until = t.Queued
 	}
 	p[record.Control] += until - c.record.Intended
 }
 
-// trigger returns the task whose end let another be triggered, or nil for one
-// of a start function.
-func (c *chain) trigger(of *task) *task {
-	var best *task
-	var look func(f workflow.FunctionID)
-	look = func(f workflow.FunctionID) {
-		for _, p := range c.workflow.Functions[f].After {
-			if c.workflow.Functions[p].Kind != workflow.Task {
-				look(p) // It runs no task: whatever triggered it did.
-				continue
-			}
-			depth := min(c.workflow.Scopes[c.workflow.Functions[p].Scope].Depth, of.Path.Depth())
-			for _, t := range c.done[p] {
-				if t.Ended <= of.Queued && (best == nil || t.Ended > best.Ended) && t.Path.Outer(depth) == of.Path.Outer(depth) {
-					best = t
-				}
+// trigger returns what the trigger of a task waited for last, or nothing for
+// one of a start function.
+func (c *chain) trigger(of *task) link {
+	if of.cause.Function == engine.NoFunction {
+		return upToEnd(c.latestBefore(of.Function, of))
+	}
+	path := of.cause.Path(c.workflow, &of.Path)
+	if of.cause.Output < 0 {
+		if c.workflow.Functions[of.cause.Function].Kind == workflow.Task {
+			return upToEnd(c.latestOf(of.cause.Function, of, nil))
+		}
+		return upToEnd(c.latestBefore(of.cause.Function, of))
+	}
+	for _, t := range c.done[of.cause.Function] {
+		for _, p := range t.posts {
+			if p.Key.Output == of.cause.Output && p.Key.Path == path && p.At <= of.Queued {
+				return link{task: t, until: p.At, put: p.Put, streamed: p.Way&data.Pipe != 0}
 			}
 		}
 	}
-	look(of.Function)
+	return link{}
+}
+
+// latestBefore returns the task that ended last of those that could have
+// triggered a function, seen through functions that run no task.
+func (c *chain) latestBefore(f workflow.FunctionID, of *task) *task {
+	var best *task
+	for _, p := range c.workflow.Functions[f].After {
+		if c.workflow.Functions[p].Kind == workflow.Task {
+			best = c.latestOf(p, of, best)
+		} else if t := c.latestBefore(p, of); t != nil && (best == nil || t.Ended > best.Ended) {
+			best = t
+		}
+	}
+	return best
+}
+
+// latestOf returns the latest of the tasks of a function that have to do with
+// another, or the best so far.
+func (c *chain) latestOf(f workflow.FunctionID, of, best *task) *task {
+	depth := min(c.workflow.Scopes[c.workflow.Functions[f].Scope].Depth, of.Path.Depth())
+	for _, t := range c.done[f] {
+		if t.Ended <= of.Queued && (best == nil || t.Ended > best.Ended) && t.Path.Outer(depth) == of.Path.Outer(depth) {
+			best = t
+		}
+	}
 	return best
 }
 
@@ -121,23 +202,28 @@ const (
 func (c *chain) divideControl() {
 	all := slices.DeleteFunc(c.controls, func(r control) bool { return r.attempt != c.attempt })
 	slices.SortStableFunc(all, func(a, b control) int { return cmp.Compare(a.to, b.to) })
-	if c.last == nil {
+	last := c.last()
+	if last.task == nil {
 		return
 	}
 	// The answers that tell the end pass by many functions.
-	c.last.After = divide(all, c.last.Ended, c.record.Ended, func(*control) bool { return true })
-	for t := c.last; t != nil; {
+	last.task.After = divide(all, last.until, c.record.Ended, func(*control) bool { return true })
+	for t := last.task; t != nil; {
 		before := c.trigger(t)
 		from := c.record.Intended
-		if before != nil {
-			from = before.Ended
+		if before.task != nil {
+			from = before.until
 		}
-		t.Before = divide(all, from, t.Queued, func(r *control) bool {
-			return r.kind == controlProbe || c.workflow.Functions[r.function].Kind != workflow.Task ||
-				r.function == t.Function && related(&r.path, &t.Path) ||
-				before != nil && r.function == before.Function && related(&r.path, &before.Path)
-		})
-		t = before
+		if before.streamed {
+			t.Before = record.ControlTime{Transfer: t.Queued - from}
+		} else {
+			t.Before = divide(all, from, t.Queued, func(r *control) bool {
+				return r.kind == controlProbe || c.workflow.Functions[r.function].Kind != workflow.Task ||
+					r.function == t.Function && related(&r.path, &t.Path) ||
+					before.task != nil && r.function == before.task.Function && related(&r.path, &before.task.Path)
+			})
+		}
+		t = before.task
 	}
 }
 

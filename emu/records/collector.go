@@ -18,8 +18,10 @@ type Collector struct {
 	trial    *scenarios.Trial
 	recorder record.Recorder
 	traced   bool
-	// ended is told of each invocation whose record has been made.
-	ended func(*record.Invocation)
+	// ended is told of each invocation that has ended, recorded when the
+	// record of one has been made.
+	ended    func(*record.Invocation)
+	recorded func()
 
 	mu          sync.Mutex
 	asked       map[asked]*arrival
@@ -46,19 +48,28 @@ type invocation struct {
 	record   record.Invocation
 	tasks    []*task
 	controls []control
+	// running counts the tasks that a container has taken up. It may have
+	// ended before they have: then its record waits for theirs.
+	running int
+	ended   bool
+	name    engine.Invocation
 }
 
 // task is one that has run, in the order of their ends.
 type task struct {
 	record.Task
 	attempt uint16
+	cause   engine.Cause
+	posts   []function.Post
 }
 
-// NewCollector returns a collector. ended is called after each record, by one
-// goroutine at a time; it must not call the collector.
-func NewCollector(t *scenarios.Trial, r record.Recorder, ended func(*record.Invocation)) *Collector {
+// NewCollector returns a collector. ended is called when an invocation has
+// ended, of whose record only what its client knows is right then; recorded
+// when its record is complete, which may be later. Both are called by one
+// goroutine at a time, and must not call the collector.
+func NewCollector(t *scenarios.Trial, r record.Recorder, ended func(*record.Invocation), recorded func()) *Collector {
 	return &Collector{
-		trial: t, recorder: r, traced: r.WantsTasks(), ended: ended,
+		trial: t, recorder: r, traced: r.WantsTasks(), ended: ended, recorded: recorded,
 		asked: map[asked]*arrival{}, invocations: map[engine.Invocation]*invocation{},
 	}
 }
@@ -108,13 +119,24 @@ func (c *Collector) Sent(m *engine.Message) {
 	}
 }
 
+// Carried implements agent.Observer.
+func (c *Collector) Carried(id engine.Invocation, b function.Bytes) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes.Add(&b)
+	if i := c.of(id); i != nil {
+		i.moved(&b)
+	}
+}
+
 // Received implements agent.Observer.
 func (c *Collector) Received(m *engine.Message, sent, at engine.Time) {
 	if !c.traced {
 		return
 	}
 	kind := controlMessage
-	if m.Kind == engine.MessageProbe || m.Kind == engine.MessageProbed {
+	switch m.Kind {
+	case engine.MessageProbe, engine.MessageProbed, engine.MessageInform, engine.MessageInformed:
 		kind = controlProbe
 	}
 	c.mu.Lock()
@@ -163,6 +185,7 @@ func (c *Collector) Started(at engine.Time, id engine.Invocation, cold bool) {
 	}
 	i.attempt = max(i.attempt, id.Attempt)
 	i.record.Tasks++
+	i.running++
 	if cold {
 		i.record.ColdStarts++
 	}
@@ -187,8 +210,8 @@ func (c *Collector) Ended(r *agent.Report) {
 		Workflow: i.record.Workflow, Number: i.record.Number, Function: r.Function, Path: r.Path, Try: int(r.Try),
 		Node: r.Node, Container: r.Container.Index, Cold: r.Cold, Outcome: r.Outcome,
 		Queued: r.Queued, Started: r.Result.Started, Ended: r.Result.Ended, Fetch: r.Fetch, Put: r.Put,
-		Retry: r.Retry, Conflicts: r.Conflicts,
-	}}
+		Retry: r.Retry, Conflicts: r.Conflicts, Held: min(r.Held, r.Result.Started-r.Queued),
+	}, cause: r.Cause, posts: r.Posts}
 	t.Compute = t.Ended - t.Started - t.Fetch - t.Put
 	i.tasks = append(i.tasks, t)
 	record := &i.record
@@ -200,6 +223,23 @@ func (c *Collector) Ended(r *agent.Report) {
 		memory = int64(c.trial.Profile.Container.Memory)
 	}
 	record.ContainerByteTime += float64(memory) * float64(t.Ended-t.Started)
+	c.taskGone(i)
+}
+
+// Killed implements agent.Observer.
+func (c *Collector) Killed(id engine.Invocation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.of(id); i != nil {
+		c.taskGone(i)
+	}
+}
+
+// taskGone notes that one of the tasks of an invocation is no more.
+func (c *Collector) taskGone(i *invocation) {
+	if i.running--; i.ended && i.running == 0 {
+		c.complete(i)
+	}
 }
 
 func (c *Collector) workflow(w engine.WorkflowID) *workflow.Workflow { return c.trial.Workflows[w] }
@@ -212,20 +252,30 @@ func (c *Collector) Finished(at engine.Time, id engine.Invocation, o engine.Outc
 	if i == nil {
 		return
 	}
-	delete(c.invocations, slotOf(id))
+	if i.ended {
+		return
+	}
 	r := &i.record
-	i.attempt = id.Attempt
+	i.ended, i.attempt = true, id.Attempt
 	r.Ended, r.Outcome, r.Attempts = at, o, int(id.Attempt)+1
 	if r.Started < 0 {
 		r.Started = at
 	}
-	c.complete(i)
+	// What runs after the result was posted belongs to the record, unless it
+	// is about to be killed.
+	i.name = slotOf(id)
+	c.ended(r)
+	if o != engine.Completed || i.running == 0 {
+		c.complete(i)
+	}
 }
 
 // complete makes the record of an invocation that has ended.
 func (c *Collector) complete(i *invocation) {
+	delete(c.invocations, i.name)
 	r := &i.record
-	chain := newChain(c.trial.Workflows[r.Workflow], i)
+	_, driven := c.trial.Scheduler.Control.(engine.DataDriven)
+	chain := newChain(c.trial.Workflows[r.Workflow], i, driven)
 	chain.phases()
 	chain.criticalTime()
 	price := &c.trial.Profile.Price
@@ -237,7 +287,7 @@ func (c *Collector) complete(i *invocation) {
 		}
 	}
 	c.recorder.Invocation(r)
-	c.ended(r)
+	c.recorded()
 }
 
 // Failed implements agent.Observer.

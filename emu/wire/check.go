@@ -39,6 +39,13 @@ func Check(s *engine.System, m *engine.Message) error {
 	if m.Function < 0 || int(m.Function) >= len(w.Functions) {
 		return fmt.Errorf("it is about function %d of %d", m.Function, len(w.Functions))
 	}
+	if outputs := len(w.Functions[m.Function].Outputs); (m.Kind == engine.MessageData || m.Kind == engine.MessageItems || m.Kind == engine.MessageCount) &&
+		(m.Call < 0 || int(m.Call) >= outputs) {
+		return fmt.Errorf("it is about output %d of %d", m.Call, outputs)
+	}
+	if depth := w.Scopes[w.Functions[m.Function].Scope].Depth; m.Kind == engine.MessageData && m.Path.Depth() != depth && m.Path.Depth() != depth+1 {
+		return fmt.Errorf("it is about a datum at depth %d, its function is at %d", m.Path.Depth(), depth)
+	}
 	for l := range m.Path.Depth() {
 		if level := m.Path.Level(l); level.Index >= level.Of || level.Of >= maxItems {
 			return fmt.Errorf("it is about item %d of %d", level.Index, level.Of)

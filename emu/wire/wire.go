@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
 
@@ -20,6 +21,8 @@ func AppendMessage(b []byte, m *engine.Message) []byte {
 	b = binary.AppendVarint(b, int64(m.To))
 	b = binary.AppendVarint(b, int64(m.Call))
 	b = binary.AppendUvarint(b, uint64(m.Items))
+	b = append(b, byte(m.Way))
+	b = binary.AppendUvarint(b, m.Handle)
 	b = binary.AppendUvarint(b, uint64(len(m.Lost)))
 	for _, n := range m.Lost {
 		b = binary.AppendVarint(b, int64(n))
@@ -74,6 +77,11 @@ func AppendEffect(b []byte, e *engine.Effect) []byte {
 	b = binary.AppendUvarint(b, uint64(e.Timer.Index))
 	b = binary.AppendVarint(b, e.At)
 	b = binary.AppendVarint(b, e.Since)
+	b = binary.AppendVarint(b, e.Held)
+	b = binary.AppendVarint(b, int64(e.Cause.Function))
+	b = binary.AppendVarint(b, int64(e.Cause.Output))
+	b = binary.AppendUvarint(b, uint64(e.Cause.Item.Index))
+	b = binary.AppendUvarint(b, uint64(e.Cause.Item.Of))
 	b = binary.AppendVarint(b, e.Number)
 	b = AppendPlan(b, &e.Plan)
 	return AppendMessage(b, &e.Message)
@@ -92,7 +100,14 @@ func AppendPlan(b []byte, p *engine.Plan) []byte {
 	if p.Logged {
 		flags |= 2
 	}
-	return append(b, byte(p.Target), flags)
+	if p.Announce {
+		flags |= 4
+	}
+	b = binary.AppendUvarint(append(b, flags), uint64(len(p.Targets)))
+	for _, t := range p.Targets {
+		b = append(b, byte(t))
+	}
+	return binary.AppendVarint(b, p.Inline)
 }
 
 // ErrShort is returned for what ends too early.
@@ -186,6 +201,7 @@ func (r *Reader) Message() engine.Message {
 	m := engine.Message{
 		Kind: engine.MessageKind(r.Byte()), From: engine.NodeID(r.Int(math.MaxInt32)), To: engine.NodeID(r.Int(math.MaxInt32)),
 		Call: int32(r.Int(math.MaxInt32)), Items: uint32(r.Uint(math.MaxUint32)),
+		Way: data.Target(r.Byte()), Handle: r.Uint(math.MaxUint64),
 	}
 	// Every node takes a byte at least, so a length that lies costs nothing.
 	if n := r.Uint(min(maxLost, uint64(len(r.rest)))); n > 0 {

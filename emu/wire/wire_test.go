@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/enginetest"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 )
@@ -60,7 +61,10 @@ func TestEveryFieldOfAnEffectShowsInItsForm(t *testing.T) {
 	effects := []engine.Effect{
 		{}, {Kind: 1}, {Outcome: 1}, {Document: 1}, {Cold: true}, {Try: 1}, {Container: engine.ContainerID{Index: 1}},
 		{Container: engine.ContainerID{Generation: 1}}, {Timer: engine.Timer{Kind: 1}}, {Timer: engine.Timer{Index: 1}}, {At: 1}, {Since: 1}, {Number: 1},
-		{Plan: engine.Plan{Sources: []engine.Source{0}}}, {Plan: engine.Plan{Sources: []engine.Source{1}}}, {Plan: engine.Plan{Target: 1}},
+		{Plan: engine.Plan{Sources: []engine.Source{0}}}, {Plan: engine.Plan{Sources: []engine.Source{1}}}, {Plan: engine.Plan{Targets: []data.Target{0}}}, {Plan: engine.Plan{Targets: []data.Target{1}}},
+		{Plan: engine.Plan{Announce: true}}, {Plan: engine.Plan{Inline: 1}}, {Held: 1}, {Cause: engine.Cause{Function: 1}}, {Cause: engine.Cause{Output: 1}},
+		{Cause: engine.Cause{Item: workflow.Level{Index: 1}}}, {Cause: engine.Cause{Item: workflow.Level{Of: 1}}},
+		{Message: engine.Message{Way: 1}}, {Message: engine.Message{Handle: 1}},
 		{Plan: engine.Plan{Guarded: true}}, {Plan: engine.Plan{Logged: true}}, {Message: engine.Message{Items: 1}},
 	}
 	seen := map[string]int{}
@@ -94,7 +98,11 @@ func TestCheckKnowsWhatAnEngineWouldNotSurvive(t *testing.T) {
 		"a list beyond reason":    func(m *engine.Message) { m.Items = 1 << 30 },
 		"an item past its list":   func(m *engine.Message) { m.Path = workflow.Path{}.Item(2, 2) },
 		"a lost node there isn't": func(m *engine.Message) { m.Lost = []engine.NodeID{9} },
-		"a suspect there isn't":   func(m *engine.Message) { m.Kind, m.Items = engine.MessageSuspect, 9 },
+		"an output there isn't":   func(m *engine.Message) { m.Kind, m.Call = engine.MessageData, 5 },
+		"a datum too deep": func(m *engine.Message) {
+			m.Kind, m.Path = engine.MessageData, workflow.Path{}.Item(0, 2).Item(0, 2)
+		},
+		"a suspect there isn't": func(m *engine.Message) { m.Kind, m.Items = engine.MessageSuspect, 9 },
 	} {
 		m := good
 		if spoil(&m); Check(s, &m) == nil {
