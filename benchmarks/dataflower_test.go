@@ -107,7 +107,7 @@ func TestTheMosaicIsTriggeredByTheFirst(t *testing.T) {
 		t.Errorf("%v of %v", mosaic.Join, mosaic.After)
 	}
 	path, ns := w.CriticalPath()
-	if last := w.Functions[path[len(path)-1]].Name; last != "mosaic" || math.Abs(ns/1e9-3.6131) > 0.001 {
+	if last := w.Functions[path[len(path)-1]].Name; last != "mosaic" || math.Abs(ns/1e9-3.4556) > 0.001 {
 		t.Errorf("the critical path takes %v s and ends at %s", ns/1e9, last)
 	}
 }
@@ -122,8 +122,10 @@ func TestComputeTimesAreThoseRecordedLessFetchAndCall(t *testing.T) {
 	for name, functions := range map[string]map[string]recorded{
 		"recognizer": {
 			"upload":    {3.3, 3.0, 3.2, 3.6, 3.7},
-			"violence":  {2057.9, 2020, 2055.7, 2077.2, 2101.2},
-			"adult":     {2372.8, 2273.2, 2374.1, 2435.3, 2485.7},
+			// Those of the two together: means 2057.9 and 2372.8, a median
+			// between 2101.2 and 2273.2, adult's 80th percentile.
+			"violence":  {2215.3, 2020, 2187.2, 2419, 2485.7},
+			"adult":     {2215.3, 2020, 2187.2, 2419, 2485.7},
 			"extract":   {677.3, 633.3, 675.5, 725.1, 748.1},
 			"translate": {108.6, 108.3, 108.6, 108.8, 109.1},
 			"censor":    {5.7, 5.2, 5.7, 5.9, 6.3},

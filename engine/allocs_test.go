@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/enginetest"
 	"github.com/flowtwin/flowtwin/engine/placement"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -59,6 +60,9 @@ func newImmediate(tb testing.TB, s engine.Scheme, text string) *immediate {
 		tb.Fatal(err)
 	}
 	scheduler := engine.Scheduler{Control: s, Data: enginetest.Memory{}, Placement: placement.Spread{}}
+	if _, driven := s.(engine.DataDriven); driven {
+		scheduler.Data = enginetest.Pipe{}
+	}
 	system, err := engine.NewSystem([]*workflow.Workflow{w}, enginetest.Cluster(3), scheduler, engine.Rules{Timeout: 60 * engine.Second})
 	if err != nil {
 		tb.Fatal(err)
@@ -97,11 +101,18 @@ func (r *immediate) apply(id engine.NodeID, e *engine.Effect) {
 		r.tell(id, engine.Event{Kind: engine.EventContainerUp, Container: e.Container})
 	case engine.EffectEvaluate:
 		r.tell(id, engine.Event{Kind: engine.EventSwitched, Message: e.Message})
+	case engine.EffectPrefetch:
+		r.tell(id, engine.Event{Kind: engine.EventArrived, Number: e.Number, Message: e.Message})
 	case engine.EffectRun:
 		for i, o := range r.w.Functions[e.Function].Outputs {
+			n := uint32(0)
 			if o.List {
-				items := engine.Message{Items: uint32(o.Items.Mean())}
+				n = uint32(o.Items.Mean())
+				items := engine.Message{Items: n, Subject: e.Subject}
 				r.tell(id, engine.Event{Kind: engine.EventItems, Container: e.Container, Number: int64(i), Message: items})
+			}
+			if e.Plan.Announce {
+				r.post(id, e, int64(i), n)
 			}
 		}
 		r.tell(id, engine.Event{Kind: engine.EventTaskEnded, Container: e.Container})
@@ -127,6 +138,21 @@ func TestStepAllocatesNothing(t *testing.T) {
 					t.Errorf("%d invocations have ended", run.ended)
 				}
 			})
+		}
+	}
+}
+
+// post announces an output, or each item of a list.
+func (r *immediate) post(id engine.NodeID, e *engine.Effect, output int64, items uint32) {
+	posted := engine.Event{Kind: engine.EventPosted, Number: output, Message: engine.Message{Subject: e.Subject}}
+	for item := range max(items, 1) {
+		if items > 0 {
+			posted.Path = e.Path.Item(item, items)
+		}
+		for _, way := range []data.Target{data.Memory, data.Pipe} {
+			if posted.Way = e.Plan.Targets[output] & way; posted.Way != 0 {
+				r.tell(id, posted)
+			}
 		}
 	}
 }

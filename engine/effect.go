@@ -78,12 +78,36 @@ type Effect struct {
 	Message
 }
 
-// Cause names what a task was triggered by: datum Output of the instance of
-// Function at Path, or its end if Output is negative.
+// Cause names what a task was triggered by: datum Output of an instance of
+// Function, or its end if Output is negative. The instance, or the item of a
+// list, is the one that has to do with the task's own path; where that leaves
+// several, Item says which.
 type Cause struct {
 	Function workflow.FunctionID
 	Output   int32
-	Path     workflow.Path
+	Item     workflow.Level
+}
+
+// CausedBy returns the Cause that a datum at path is.
+func CausedBy(f workflow.FunctionID, output int32, path *workflow.Path) Cause {
+	return Cause{f, output, path.Last()}
+}
+
+// Path returns that of the datum, or of the instance that ended, for a task at
+// path.
+func (c *Cause) Path(w *workflow.Workflow, path *workflow.Path) workflow.Path {
+	from := &w.Functions[c.Function]
+	depth := w.Scopes[from.Scope].Depth
+	if c.Output < 0 {
+		return path.Outer(depth)
+	}
+	if from.Outputs[c.Output].List {
+		depth++
+	}
+	if depth <= path.Depth() {
+		return path.Outer(depth)
+	}
+	return path.Outer(depth-1).Item(c.Item.Index, c.Item.Of)
 }
 
 // NoFunction is the Function of a Cause that is none.

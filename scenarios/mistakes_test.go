@@ -177,11 +177,11 @@ testdata/broken.csv:7:1: "1e30" is not a time in seconds, from 0 to 3.1536e+08`}
 func TestMistakesInSchedulers(t *testing.T) {
 	check(t, []mistake{
 		{with(`schedulers: []`), `s.yaml:4:13: schedulers: name at least one scheduler; see flowtwin list schedulers`},
-		{with(`schedulers: [faasfow]`), `s.yaml:4:14: schedulers[0]: there is no scheduler "faasfow": there are mastersp, faasflow`},
-		{with(`schedulers: [workersp+hsh+remote]`), `s.yaml:4:14: schedulers[0]: there is no placement "hsh": there are hash, faasflow, faasflow-improved, spread`},
-		{with(`schedulers: [{control: nobody, placement: hash, data: remote}]`), `s.yaml:4:14: schedulers[0]: there is no control scheme "nobody": there are mastersp, workersp`},
-		{with(`schedulers: [{preset: faasflow, data: nowhere}]`), `s.yaml:4:14: schedulers[0]: there is no data rule "nowhere": there are remote, faastore`},
-		{with(`schedulers: [{control: workersp}]`), `s.yaml:4:14: schedulers[0]: there is no placement "": there are hash, faasflow, faasflow-improved, spread`},
+		{with(`schedulers: [faasfow]`), `s.yaml:4:14: schedulers[0]: there is no scheduler "faasfow": there are mastersp, faasflow, dataflower`},
+		{with(`schedulers: [workersp+hsh+remote]`), `s.yaml:4:14: schedulers[0]: there is no placement "hsh": there are hash, faasflow, faasflow-improved, spread, dataflower`},
+		{with(`schedulers: [{control: nobody, placement: hash, data: remote}]`), `s.yaml:4:14: schedulers[0]: there is no control scheme "nobody": there are mastersp, workersp, dataflower`},
+		{with(`schedulers: [{preset: faasflow, data: nowhere}]`), `s.yaml:4:14: schedulers[0]: there is no data rule "nowhere": there are remote, faastore, pipe`},
+		{with(`schedulers: [{control: workersp}]`), `s.yaml:4:14: schedulers[0]: there is no placement "": there are hash, faasflow, faasflow-improved, spread, dataflower`},
 		{with(`schedulers: [faasflow, faasflow]`), `s.yaml:4:24: schedulers[1]: there are two schedulers called faasflow: give one a name of its own`},
 		{with(`schedulers: [mastersp, mastersp+hash+remote]`), `s.yaml:4:24: schedulers[1]: there are two schedulers called mastersp: give one a name of its own`},
 		{with(`schedulers: [{preset: faasflow, partition: {headroom: -1}}]`), `s.yaml:4:44: schedulers[0].partition: placement parameters: headroom is -1, out of range`},
@@ -203,9 +203,9 @@ s.yaml:4:76: schedulers[0].table: the placement table names function c, which wo
 
 func TestMistakesInProfilesAndOverrides(t *testing.T) {
 	check(t, []mistake{
-		{with(`profile: ideel`), `s.yaml:5:10: profile: there is no profile "ideel": did you mean ideal? (there are faasflow-testbed, ideal, and files ending in .yaml)`},
+		{with(`profile: ideel`), `s.yaml:5:10: profile: there is no profile "ideel": did you mean ideal? (there are dataflower-testbed, faasflow-testbed, ideal, and files ending in .yaml)`},
 		{with(`profile: missing.yaml`), `s.yaml:5:10: profile: open testdata/missing.yaml: no such file or directory`},
-		{with(`profile: chain.yaml`), `testdata/chain.yaml:2:1: unknown key "functions": possible are name, description, engine, network, store, memory, container, invocation, couchdb, mastersp, gateway, dispatch, pool, price, sources`},
+		{with(`profile: chain.yaml`), `testdata/chain.yaml:2:1: unknown key "functions": possible are name, description, engine, network, store, memory, broker, disk, pressure, container, invocation, couchdb, mastersp, gateway, dispatch, pool, price, sources`},
 		{with(`overrides: {store: {gt: 2ms}}`), `s.yaml:5:25: store: unknown key "gt": did you mean "get"?`},
 		{with(`overrides: {store: {get: 2}}`), `s.yaml:5:26: store.get: "2": it has no unit: a duration looks like 1.5s, 20ms, 100us, 5min or 2h`},
 		{with(`overrides: {store: 5}`), `s.yaml:5:20: overrides.store: a mapping is expected: constants of the profile and their values`},
@@ -267,7 +267,7 @@ func TestMistakesInFigures(t *testing.T) {
 	check(t, []mistake{
 		{with(`figures: [lateny]`), `s.yaml:5:11: figures[0]: there is no figure "lateny": did you mean "latency"?`},
 		{with(`figures: [{kind: bars, metric: latenzy}]`), `s.yaml:5:32: figures[0].metric: there is no metric "latenzy": did you mean "latency"?`},
-		{with(`figures: [{kind: bars, metric: beauty}]`), `s.yaml:5:32: figures[0].metric: there is no metric "beauty": there are latency, scheduling_overhead, data_overhead, throughput, completed, failed, timed_out, cold_starts, container_gb_s, bytes_remote_read, bytes_remote_written, bytes_local_read, bytes_local_written, bytes_resent, messages, conflicts, tasks, cost, phase_control, phase_queue, phase_cold_start, phase_fetch, phase_compute, phase_put`},
+		{with(`figures: [{kind: bars, metric: beauty}]`), `s.yaml:5:32: figures[0].metric: there is no metric "beauty": there are latency, scheduling_overhead, data_overhead, throughput, completed, failed, timed_out, cold_starts, container_gb_s, bytes_remote_read, bytes_remote_written, bytes_local_read, bytes_local_written, bytes_resent, messages, conflicts, tasks, cost, phase_control, phase_queue, phase_cold_start, phase_fetch, phase_compute, phase_put, phase_transfer, phase_hold_back`},
 		{with(`figures: [gantt]`), `s.yaml:5:11: figures[0]: the figure gantt needs the function instances: add tasks: true`},
 		{with(`figures: [{kind: cdf, metric: cost, x: load.limit}, {kind: gantt, log: true}]`, `tasks: true`), `s.yaml:5:31: figures[0].metric: the figure cdf has no metric to choose
 s.yaml:5:40: figures[0].x: the figure cdf has no x to choose
@@ -288,7 +288,7 @@ func TestAllMistakesAreReportedAtOnce(t *testing.T) {
 			"cluster: {workers: 0}", "trails: 5", "axes: {seed: [1, x], timeout: [1s, 2]}", "faults: [{at: 1s}]", "figures: [lateny]"),
 			`s.yaml:2:25: workflows[1]: there is no built-in workflow "faasflow/vido": did you mean "faasflow/video"?
 s.yaml:3:33: load.rate: "-1/s": it is negative: a rate looks like 10/s, 60/min or 2/h
-s.yaml:4:14: schedulers[0]: there is no scheduler "faasfow": there are mastersp, faasflow
+s.yaml:4:14: schedulers[0]: there is no scheduler "faasfow": there are mastersp, faasflow, dataflower
 s.yaml:5:10: profile: open testdata/missing.yaml: no such file or directory
 s.yaml:6:20: cluster.workers: 0 workers: a cluster has between 1 and 10000
 s.yaml:7:1: unknown key "trails": did you mean "trials"?

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:embed *.yaml faasflow/*.yaml studies/*.yaml
+//go:embed *.yaml faasflow/*.yaml dataflower/*.yaml studies/*.yaml
 var shipped embed.FS
 
 // Shipped returns the text of a scenario that ships with flowtwin, by its path

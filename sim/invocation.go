@@ -259,6 +259,7 @@ func (w *world) taskGone(id engine.Invocation) {
 
 // close hands on the records of an invocation.
 func (w *world) close(i *invocation) {
+	w.dropStreams(i, engine.NoNode, true)
 	w.phases(i)
 	w.criticalTime(i)
 	price := &w.trial.Profile.Price
@@ -278,7 +279,6 @@ func (w *world) close(i *invocation) {
 		w.posts.Give(at)
 		at = earlier
 	}
-	w.dropStreams(i, engine.NoNode, true)
 	i.alive = false
 	w.open--
 	for at := range w.ending {
@@ -430,15 +430,18 @@ func (w *world) trigger(i *invocation, at uint32) chainLink {
 	wf := w.workflowOf(i.id)
 	r := w.log.At(at)
 	if c := &r.cause; c.Function != engine.NoFunction && c.Output >= 0 {
-		return w.upToPost(i, datum{c.Function, c.Output, c.Path})
+		return w.upToPost(i, datum{c.Function, c.Output, c.Path(wf, &r.path)})
 	}
 	best := none
-	if c := &r.cause; c.Function != engine.NoFunction && wf.Functions[c.Function].Kind == workflow.Task {
-		w.latestOf(i, c.Function, &c.Path, r.queued, &best)
-	} else if c.Function != engine.NoFunction {
-		w.eachTrigger(i, wf, c.Function, &c.Path, r.queued, &best)
-	} else {
+	c := &r.cause
+	if c.Function == engine.NoFunction {
 		w.eachTrigger(i, wf, r.function, &r.path, r.queued, &best)
+		return w.upToEnd(best)
+	}
+	if path := c.Path(wf, &r.path); wf.Functions[c.Function].Kind == workflow.Task {
+		w.latestOf(i, c.Function, &path, r.queued, &best)
+	} else {
+		w.eachTrigger(i, wf, c.Function, &path, r.queued, &best)
 	}
 	return w.upToEnd(best)
 }

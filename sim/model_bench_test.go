@@ -38,7 +38,7 @@ func (r *rows) WantsTasks() bool  { return false }
 // one link limits all flows here. The baseline, kernel, is the bare event queue
 // moving as many events as the model of mastersp does for an invocation.
 func BenchmarkModel(b *testing.B) {
-	for _, scheduler := range []string{"mastersp", "faasflow"} {
+	for _, scheduler := range []string{"mastersp", "faasflow", "dataflower"} {
 		for _, mesh := range []bool{false, true} {
 			name := scheduler
 			if mesh {

@@ -284,7 +284,8 @@ func (w *world) send(m *engine.Message) {
 		i.record.Messages++
 	}
 	kind := controlMessage
-	if m.Kind == engine.MessageProbe || m.Kind == engine.MessageProbed {
+	switch m.Kind {
+	case engine.MessageProbe, engine.MessageProbed, engine.MessageInform, engine.MessageInformed:
 		kind = controlProbe
 	}
 	w.traceControl(&m.Subject, kind, w.now, w.now+w.cost.message)

@@ -61,6 +61,11 @@ func (w *world) chunkBytes(s *stream, chunk int32) int64 {
 	return min(w.cost.chunk, s.bytes-int64(chunk)*w.cost.chunk)
 }
 
+// bytesOf is what the first so many chunks hold.
+func (w *world) bytesOf(s *stream, chunks int32) int64 {
+	return min(int64(chunks)*w.cost.chunk, s.bytes)
+}
+
 // handOver gives an output of a task to its container's data unit.
 func (w *world) handOver(at uint32, output int32, path *workflow.Path, bytes int64) {
 	t := w.tasks.At(at)
@@ -127,9 +132,6 @@ func (w *world) chunkSent(id uint32) {
 	at := s.unit
 	u := w.units.At(at)
 	u.sending = false
-	if i := w.invocation(s.invocation); i != nil {
-		i.record.RemoteWritten += w.chunkBytes(s, s.sent)
-	}
 	s.sent++
 	switch {
 	case s.sent == s.chunks:
@@ -216,9 +218,6 @@ func (w *world) prefetchGoesOn(e *event, get bool) {
 func (w *world) chunkFetched(at uint32) {
 	p := w.prefetches.At(at)
 	s := w.streams.At(p.stream)
-	if i := w.invocation(s.invocation); i != nil {
-		i.record.RemoteRead += w.chunkBytes(s, p.chunk)
-	}
 	p.busy = false
 	if p.chunk++; p.chunk < s.chunks {
 		w.fetchChunk(at)
@@ -237,7 +236,7 @@ func (w *world) chunkFetched(at uint32) {
 
 // awaitStream has a task wait for the rest of a datum that it reads while it
 // is still coming. It reports false if there is nothing to wait for.
-func (w *world) awaitStream(at uint32, k *key) bool {
+func (w *world) awaitStream(at uint32, d *datum) bool {
 	t := w.tasks.At(at)
 	i := w.invocation(t.subject.Invocation)
 	if i == nil {
@@ -245,7 +244,7 @@ func (w *world) awaitStream(at uint32, k *key) bool {
 	}
 	for id := i.streams; id != none; id = w.streams.At(id).next {
 		s := w.streams.At(id)
-		if s.function != k.from || s.output != k.output || s.path != k.path {
+		if s.function != d.function || s.output != d.output || s.path != d.path {
 			continue
 		}
 		for p := s.readers; p != none; p = w.prefetches.At(p).next {
@@ -296,11 +295,13 @@ func (w *world) dropStreams(i *invocation, id engine.NodeID, all bool) {
 			}
 			after := f.next
 			if all {
+				i.record.RemoteRead += w.bytesOf(s, f.chunk)
 				w.prefetches.Give(p)
 			}
 			p = after
 		}
 		if all {
+			i.record.RemoteWritten += w.bytesOf(s, s.sent)
 			s.generation++
 			w.streams.Give(at)
 		}

@@ -41,8 +41,11 @@ type task struct {
 
 	keys []key // that it fetches
 	left int32 // of them
-	work engine.Time
-	done engine.Time // of the work
+	// coming are those of the keys, at the same places, that may not be all
+	// there when they are fetched.
+	coming []datum
+	work   engine.Time
+	done   engine.Time // of the work
 
 	// The output that is being put: its position among the function's, the
 	// item of a list, and how many items there are.
@@ -100,7 +103,7 @@ const (
 func (w *world) newTask(id engine.NodeID, e *engine.Effect) uint32 {
 	at := w.tasks.Take()
 	t := w.tasks.At(at)
-	*t = task{generation: t.generation + 1, keys: t.keys}
+	*t = task{generation: t.generation + 1, keys: t.keys, coming: t.coming[:0]}
 	t.incarnation, t.node, t.call = w.nodes[id].incarnation, id, e.Call
 	t.subject, t.plan, t.function = e.Subject, e.Plan, w.function(&e.Subject)
 	t.started, t.mark = w.now, w.now
@@ -175,7 +178,7 @@ func (w *world) resume(at uint32, s stage) {
 	case stageLost:
 		w.endTask(at, engine.DataLost)
 	case stageDisk:
-		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+		w.readDisk(at)
 	case stageCleanup:
 		w.endTask(at, engine.Completed)
 	}
@@ -187,11 +190,6 @@ func (w *world) resume(at uint32, s stage) {
 type key struct {
 	source engine.Source
 	bytes  int64
-
-	// What it is, where that matters: a datum that is still coming.
-	from   workflow.FunctionID
-	output int32
-	path   workflow.Path
 }
 
 // lookup begins to fetch: it finds out what is to be fetched from where.
@@ -277,7 +275,10 @@ func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path
 		k.source = engine.FromDisk
 	}
 	if k.source == engine.FromDisk && (w.cost.early || w.cost.race) {
-		k.from, k.output, k.path = in.From, in.Output, *path
+		for len(t.coming) < len(t.keys) {
+			t.coming = append(t.coming, datum{})
+		}
+		t.coming = append(t.coming, datum{in.From, in.Output, *path})
 	}
 	t.keys = append(t.keys, *k)
 }
@@ -351,10 +352,26 @@ func (w *world) fetchAll(at uint32) {
 	switch n := keys[engine.FromDisk]; {
 	case n == 0:
 	case w.cost.disk > 0:
-		// They are asked for one after the other.
 		w.delay(at, w.cost.disk*engine.Time(n), stageDisk)
 	default:
-		w.transferAll(at, engine.FromDisk, getFromDisk, 0)
+		w.readDisk(at)
+	}
+}
+
+// readDisk reads what was prefetched, one datum after the other. What is still
+// coming is read when it is there.
+func (w *world) readDisk(at uint32) {
+	t := w.tasks.At(at)
+	data, bytes := int32(0), int64(0)
+	for i := range t.keys {
+		k := &t.keys[i]
+		if k.source == engine.FromDisk && !(i < len(t.coming) && w.awaitStream(at, &t.coming[i])) {
+			data, bytes = data+1, bytes+k.bytes
+		}
+	}
+	if data > 0 {
+		t.left -= data - 1
+		w.transfer(at, getFromDisk, bytes, 0)
 	}
 }
 
@@ -376,10 +393,9 @@ func (w *world) lookInVain(at uint32, keys int32) {
 func (w *world) transferAll(at uint32, from engine.Source, kind jobKind, delay engine.Time) {
 	for i := range w.tasks.At(at).keys {
 		k := &w.tasks.At(at).keys[i]
-		if k.source != from || kind == getFromDisk && (w.cost.early || w.cost.race) && w.awaitStream(at, k) {
-			continue
+		if k.source == from {
+			w.transfer(at, kind, k.bytes, delay)
 		}
-		w.transfer(at, kind, k.bytes, delay)
 	}
 }
 

@@ -548,14 +548,14 @@ func (im *dataflow) summarise() {
 	for i := range im.blocks {
 		for _, input := range sortedKeys(im.blocks[i].inputs) {
 			if n := producers[flowTo{block: i, input: input}]; n > 1 {
-				im.note(im.blocks[i].at.Position(), "%s.%s has %d producers, of which the first wins in the artefact: here it waits for all that run", im.blocks[i].name, input, n)
+				im.note(im.blocks[i].at.Position(), "%s.%s has %d producers, of which the first wins in the artefact: say join: first if nothing else triggers it, or it waits for all that run", im.blocks[i].name, input, n)
 			}
 		}
 	}
 	file := im.doc.Root().Position()
 	file.Line, file.Column = 0, 0
 	im.note(file, "the files say neither how long functions compute, nor how large data are, nor how many items a FOREACH has (1 here): fill them in")
-	im.note(file, "the graph runs under the schedulers there are: outputs are posted at the end (posted_at) and joins wait for all, unlike in DataFlower")
+	im.note(file, "outputs are taken to be posted at the end: say posted_at where that is earlier")
 }
 
 func sortedKeys(m map[string]string) []string {

@@ -199,7 +199,7 @@ functions:
 			notes := ""
 			for _, n := range list {
 				line := strings.TrimPrefix(n.String(), dir+string(filepath.Separator)) + "\n"
-				if !strings.Contains(line, "fill them in") && !strings.Contains(line, "unlike in DataFlower") {
+				if !strings.Contains(line, "fill them in") && !strings.Contains(line, "say posted_at") {
 					notes += line
 				}
 			}

@@ -17,25 +17,25 @@ var noCause = engine.Cause{Function: engine.NoFunction}
 // at once, or when its streamed inputs are there.
 func (fl *Flow) Run(subject engine.Subject, call int32) {
 	if fl.node.System().Inboxes == nil {
-		fl.begin(subject, call)
+		fl.begin(subject, call, noCause)
 		return
 	}
 	fl.inbox(subject.Invocation).Trigger(subject.Function, &subject.Path, call)
-	fl.beginReady(subject.Invocation)
+	fl.beginReady(subject.Invocation, noCause)
 }
 
-func (fl *Flow) begin(subject engine.Subject, call int32) {
+func (fl *Flow) begin(subject engine.Subject, call int32, cause engine.Cause) {
 	if fl.node.Workflow(subject.Invocation).Functions[subject.Function].Kind == workflow.Switch {
 		fl.node.Evaluate(subject, call)
 	} else {
-		fl.node.Run(subject, call, noCause)
+		fl.node.Run(subject, call, cause)
 	}
 }
 
-func (fl *Flow) beginReady(i engine.Invocation) {
+func (fl *Flow) beginReady(i engine.Invocation, cause engine.Cause) {
 	s := fl.inbox(i)
 	for _, r := range s.Ready {
-		fl.begin(engine.Subject{Invocation: i, Function: r.Function, Path: r.Path}, r.Note)
+		fl.begin(engine.Subject{Invocation: i, Function: r.Function, Path: r.Path}, r.Note, cause)
 	}
 	s.Ready = s.Ready[:0]
 }
@@ -68,7 +68,11 @@ func (fl *Flow) settleInput(subject engine.Subject, output int32, alive bool) {
 			fl.inbox(i).Arrive(r, &subject.Path, alive)
 		}
 	}
-	fl.beginReady(i)
+	cause := noCause
+	if alive { // The bytes came later than the trigger.
+		cause = engine.CausedBy(subject.Function, output, &subject.Path)
+	}
+	fl.beginReady(i, cause)
 }
 
 // announceDead tells those who wait for data of an instance that none will

@@ -119,29 +119,26 @@ func (c *control) Handle(e engine.Event) {
 	case engine.EventPosted:
 		c.posted(&e)
 	case engine.EventArrived:
-		s.cause = engine.Cause{Function: e.Function, Output: int32(e.Number), Path: e.Path}
+		s.cause = engine.CausedBy(e.Function, int32(e.Number), &e.Path)
 		c.received(&e)
 	case engine.EventTaskEnded:
 		c.ended(e.Subject)
 	case engine.EventSwitched:
 		c.switched(e.Subject, int(e.Number))
 	}
-	c.startReady(e.Invocation)
-	if c.state(e.Invocation).done {
+	if len(s.inbox.Ready) > 0 {
+		c.startReady(e.Invocation, s)
+	}
+	if s.done {
 		c.node.Complete(e.Invocation)
 	}
 }
 
 // startReady starts what has become ready, in that order. More may become
 // ready with that.
-func (c *control) startReady(i engine.Invocation) {
-	for at := 0; ; at++ {
-		s := c.state(i)
-		if at == len(s.inbox.Ready) {
-			s.inbox.Ready = s.inbox.Ready[:0]
-			return
-		}
-		ready := s.inbox.Ready[at]
+func (c *control) startReady(i engine.Invocation, s *state) {
+	for at := 0; at < len(s.inbox.Ready); at++ {
+		ready := &s.inbox.Ready[at]
 		subject := engine.Subject{Invocation: i, Function: ready.Function, Path: ready.Path}
 		switch c.node.Workflow(i).Functions[ready.Function].Kind {
 		case workflow.Task:
@@ -152,6 +149,7 @@ func (c *control) startReady(i engine.Invocation) {
 			c.ended(subject)
 		}
 	}
+	s.inbox.Ready = s.inbox.Ready[:0]
 }
 
 // The gateway's part.
@@ -193,7 +191,7 @@ func (c *control) deliver(m *engine.Message) {
 	case engine.MessageInformed:
 		c.informed(m.Invocation)
 	case engine.MessageTrigger:
-		c.setCause(m.Subject, m.Call)
+		c.setCause(m.Invocation, m.Call)
 		c.resolve(m.Subject, m.Items)
 	case engine.MessageSkip:
 		c.skip(m.Subject, int32(m.Items))
@@ -214,14 +212,9 @@ func (c *control) deliver(m *engine.Message) {
 
 // setCause notes which function's end a trigger stands for: Call is that
 // function's number, plus 1.
-func (c *control) setCause(subject engine.Subject, call int32) {
-	if call == 0 {
-		return
-	}
-	w := c.node.Workflow(subject.Invocation)
-	from := workflow.FunctionID(call - 1)
-	c.state(subject.Invocation).cause = engine.Cause{
-		Function: from, Output: -1, Path: subject.Path.Outer(w.Scopes[w.Functions[from].Scope].Depth),
+func (c *control) setCause(i engine.Invocation, call int32) {
+	if call > 0 {
+		c.state(i).cause = engine.Cause{Function: workflow.FunctionID(call - 1), Output: -1}
 	}
 }
 
@@ -232,7 +225,7 @@ func (c *control) trigger(subject engine.Subject, items uint32) { c.triggerFrom(
 func (c *control) triggerFrom(subject engine.Subject, items uint32, from workflow.FunctionID) {
 	home := c.home(subject.Invocation, subject.Function)
 	if home == c.node.ID() {
-		c.setCause(subject, int32(from)+1)
+		c.setCause(subject.Invocation, int32(from)+1)
 		c.resolve(subject, items)
 		return
 	}
@@ -341,11 +334,12 @@ func (c *control) dead(subject engine.Subject) {
 func (c *control) received(e *engine.Event) {
 	i := e.Invocation
 	w := c.node.Workflow(i)
+	s := c.state(i)
 	for _, r := range c.node.System().Inboxes[i.Workflow].Readers(e.Function, int32(e.Number)) {
 		if c.home(i, r.Function) != c.node.ID() {
 			continue
 		}
-		complete, live := c.state(i).inbox.Arrive(r, &e.Path, true)
+		complete, live := s.inbox.Arrive(r, &e.Path, true)
 		if complete && c.edges[i.Workflow].carries(r) {
 			c.join(engine.Subject{Invocation: i, Function: r.Function, Path: e.Path.Outer(w.Scopes[w.Functions[r.Function].Scope].Depth)}, live)
 		}

@@ -66,6 +66,7 @@ func Builtin() *Registry {
 			{"faasflow", "FaaSFlow's graph partition, as in the artefact", placement.FaaSFlow{Parameters: placement.ArtefactParameters()}},
 			{"faasflow-improved", "a partition by what is really read, for graphs of any size", placement.FaaSFlowImproved{Parameters: placement.ArtefactParameters()}},
 			{"spread", "functions in turn", placement.Spread{}},
+			{"dataflower", "by the tables of DataFlower's artefact for its four workflows on up to three workers, others in turn", placement.DataFlower{}},
 		},
 		Data: []Data{
 			{"remote", "everything goes through the remote store", remote{}},

@@ -113,6 +113,9 @@ func chain(tasks []record.TaskRow) []int {
 // cut is a critical task as if it had ended when it did what the next one
 // waited for.
 func cut(t *record.Task) *record.Task {
+	if t.Until == t.Ended {
+		return t
+	}
 	c := *t
 	c.Ended, c.Put = t.Until, t.PutUntil
 	c.Retry = min(t.Retry, c.Put)

@@ -29,6 +29,8 @@ func twoSteps() (record.Invocation, []record.TaskRow) {
 		Number: 7, Container: 2, Try: 1, Critical: true, Queued: 320, Started: 450, Ended: 990, Fetch: 40, Compute: 200, Put: 300,
 		Retry: 250, Conflicts: 3, Before: record.ControlTime{Message: 15}, After: record.ControlTime{Message: 3, Sync: 2},
 	}}
+	a.Until, a.PutUntil = a.Ended, a.Put
+	late.Until, late.PutUntil = late.Ended, late.Put
 	return i, []record.TaskRow{a, early, crashed, late}
 }
 

@@ -54,6 +54,8 @@ func TestMetrics(t *testing.T) {
 		{"phase_fetch", "s", 0.5},
 		{"phase_compute", "s", 1.5},
 		{"phase_put", "s", 0.2},
+		{"phase_transfer", "s", 0},
+		{"phase_hold_back", "s", 0},
 	}
 	all := metrics.All()
 	for i, w := range want {

@@ -27,10 +27,10 @@ func TestHeadersAreWhatScriptsRelyOn(t *testing.T) {
 	}{
 		"invocations.csv": {record.InvocationColumns(axes), "point,trial,scheduler,workflow,load.rate," +
 			"invocation,client,measured,outcome,attempts,intended,sent,started,ended,latency," +
-			"control,queue,cold_start,fetch,compute,put,critical_time,fetch_time,put_time,tasks,cold_starts,messages,conflicts," +
+			"control,queue,cold_start,fetch,compute,put,transfer,hold_back,critical_time,fetch_time,put_time,tasks,cold_starts,messages,conflicts," +
 			"bytes_remote_read,bytes_remote_written,bytes_local_read,bytes_local_written,bytes_resent,container_gb_s,cost\n"},
 		"tasks.csv": {record.TaskColumns(axes), "point,trial,scheduler,workflow,load.rate," +
-			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,message_before,sync_before,message_after,sync_after\n"},
+			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,held,until,put_until,message_before,sync_before,transfer_before,message_after,sync_after\n"},
 	} {
 		if got := record.Header(test.columns); got != test.want {
 			t.Errorf("the header of %s is\n%s want\n%s", name, got, test.want)
@@ -44,7 +44,7 @@ var (
 	exampleInvocation = record.Invocation{
 		Number: 7, Client: -1, Measured: true, Outcome: engine.Completed, Attempts: 1,
 		Intended: 1_000_000_000, Sent: 1_000_000_001, Started: 1_250_000_000, Ended: 3_000_000_010,
-		Phases:       [record.Phases]engine.Time{1, 2, 0, 500_000_000, 1_500_000_000, 7},
+		Phases:       [record.Phases]engine.Time{1, 2, 0, 500_000_000, 1_500_000_000, 4, 2, 1},
 		CriticalTime: 1_999_000_000, FetchTime: 600_000_000, PutTime: 60, Tasks: 4, ColdStarts: 2, Messages: 11, Conflicts: 3,
 		RemoteRead: 1000, RemoteWritten: 2000, LocalRead: 3000, LocalWritten: 4000, ResentBytes: 5,
 		ContainerByteTime: 1.25e18, Cost: 0.0000125,
@@ -55,7 +55,7 @@ func TestRowOfAnInvocation(t *testing.T) {
 	want := `2,4,faasflow,faasflow/video,30/min,"a ""b"", c",` + // the point
 		"7,-1,1,completed,1," +
 		"1,1.000000001,1.25,3.00000001,2.00000001," + // intended, sent, started, ended, latency
-		"0.000000001,0.000000002,0,0.5,1.5,0.000000007," + // the phases
+		"0.000000001,0.000000002,0,0.5,1.5,0.000000004,0.000000002,0.000000001," + // the phases
 		"1.999,0.6,0.00000006,4,2,11,3,1000,2000,3000,4000,5,1.25,1.25e-05\n"
 	if got := string(exampleInvocation.AppendRow(exampleKey.Append(nil))); got != want {
 		t.Errorf("the row is\n%s want\n%s", got, want)
@@ -66,9 +66,10 @@ func TestRowOfATask(t *testing.T) {
 	task := record.Task{
 		Number: 7, Path: workflow.Path{}.Item(3, 8).Item(0, 2), Try: 1, Container: 5, Cold: true, Outcome: engine.DataLost,
 		Queued: 1_000_000_000, Started: 1_100_000_000, Ended: 2_000_000_000, Fetch: 100_000_000, Compute: 799_999_999, Put: 1,
+		Held: 50_000_000, Until: 1_900_000_000, Before: record.ControlTime{Message: 2, Transfer: 3},
 	}
 	key := record.Key{Scheduler: "mastersp", Workflow: "w"}
-	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001,0,0,0,0,0,0\n"
+	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001,0,0,0.05,1.9,0,0.000000002,0,0.000000003,0,0\n"
 	if got := string(task.AppendRow(key.Append(nil), "resize", "worker-2")); got != want {
 		t.Errorf("the row is\n%s want\n%s", got, want)
 	}
@@ -248,7 +249,7 @@ func TestReaderSaysWhereARowIsWrong(t *testing.T) {
 		{"a time with two signs", header + change(10, "--1"), `f.csv:2: "--1" in column 10 is not a time in seconds`},
 		{"a time beyond all", header + change(10, "9999999999"), `f.csv:2: "9999999999" in column 10 is not a time in seconds`},
 		{"a latency of its own", header + change(14, "3"), `f.csv:2: "3" in column 14 is not the latency, ended - intended`},
-		{"a cost that is none", header + strings.Replace(good, "1.25e-05", "NaN", 1), `f.csv:2: "NaN" in column 34 is not a number`},
+		{"a cost that is none", header + strings.Replace(good, "1.25e-05", "NaN", 1), `f.csv:2: "NaN" in column 36 is not a number`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := "no error"

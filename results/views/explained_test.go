@@ -34,6 +34,7 @@ func explained(t *testing.T, latency, retry engine.Time, beside int) *explain.Ex
 		}}
 		r.Started = r.Queued + wait
 		r.Ended = r.Started + fetch + compute + r.Put
+		r.Until, r.PutUntil = r.Ended, r.Put
 		return r
 	}
 	var tasks []record.TaskRow

@@ -108,8 +108,11 @@ func TestTheIdealProfileIsThatOfTheDesign(t *testing.T) {
 		Network: profile.Network{Message: 100 * units.Microsecond, Link: 125_000_000},
 		Store: profile.Store{
 			Get: ms, Put: ms, Missing: ms,
-			Documents: profile.Documents{Placement: ms, Addresses: ms, Timing: ms, List: ms, Revision: ms, Log: ms},
+			Documents: profile.Documents{Placement: ms, Addresses: ms, Timing: ms, List: ms, Request: ms, Revision: ms, Log: ms},
 		},
+		Broker:     profile.Broker{Chunk: 256 << 10, Inline: 16 << 10},
+		Disk:       profile.Disk{Bandwidth: 1_000_000_000},
+		Pressure:   profile.Pressure{Enabled: true, Rate: 100_000_000, Least: 5 * ms},
 		Memory:     profile.Memory{Bandwidth: 1_000_000_000},
 		Container:  profile.Container{ColdStart: p.Container.ColdStart, KeepAlive: 600 * units.Second, Memory: 256 * units.MiB},
 		Invocation: profile.Invocation{TaskRetries: 2, Attempts: 3, Detect: 5 * units.Second},
@@ -120,15 +123,27 @@ func TestTheIdealProfileIsThatOfTheDesign(t *testing.T) {
 	}
 }
 
-func TestAllQuirksOfTheArtefactAreOnInTheTestbed(t *testing.T) {
-	p := load(t, "faasflow-testbed")
-	for _, group := range []any{p.CouchDB, p.MasterSP, p.Gateway, p.Pool, p.Dispatch} {
-		v := reflect.ValueOf(group)
-		for i := range v.NumField() {
-			if v.Field(i).IsZero() {
-				t.Errorf("%s of %s is off", v.Type().Field(i).Tag.Get("yaml"), v.Type().Name())
+// Each testbed has the quirks of its artefact, and not those of the other.
+func TestTheQuirksOfTheArtefactsAreOnInTheirTestbeds(t *testing.T) {
+	for name, others := range map[string][]string{
+		"faasflow-testbed": {"request_document", "match_tick", "count_at_end", "foreach_race"},
+		"dataflower-testbed": {
+			"one_document_per_request", "list_documents", "log_documents", "placement_query", "run_on_after_timeout", "deadlock_at_cap",
+		},
+	} {
+		p := load(t, name)
+		for _, group := range []any{p.CouchDB, p.MasterSP, p.Gateway, p.Pool, p.Dispatch} {
+			v := reflect.ValueOf(group)
+			for i := range v.NumField() {
+				quirk := v.Type().Field(i).Tag.Get("yaml")
+				if off := v.Field(i).IsZero(); off != slices.Contains(others, quirk) {
+					t.Errorf("%s: %s of %s is off: %v", name, quirk, v.Type().Name(), off)
+				}
 			}
 		}
+	}
+	if p := load(t, "dataflower-testbed"); !p.Broker.FIFOUnit || p.Broker.ConsumerSetup == 0 || p.Container.Egress == units.Unlimited {
+		t.Errorf("its containers send as they please: %+v, %+v", p.Broker, p.Container)
 	}
 }
 
@@ -172,7 +187,7 @@ func TestBadOverridesAreOneErrorWithAPlace(t *testing.T) {
 
 func TestProfilesThatAreNone(t *testing.T) {
 	if _, err := profile.Load("faasflow-testbet", yamlfile.Value{}); fmt.Sprint(err) !=
-		`there is no profile "faasflow-testbet": did you mean faasflow-testbed? (there are faasflow-testbed, ideal, and files ending in .yaml)` {
+		`there is no profile "faasflow-testbet": did you mean faasflow-testbed? (there are dataflower-testbed, faasflow-testbed, ideal, and files ending in .yaml)` {
 		t.Error(err)
 	}
 	if _, err := profile.Parse("p.yaml", []byte("name: x\nstore: {get: 1}\nstoer: 5\n"), yamlfile.Value{}); fmt.Sprint(err) !=
