@@ -60,7 +60,6 @@ type container struct {
 	runtime *function.Runtime
 	unit    *function.Unit // nil where nothing is streamed
 	lost    chan struct{}
-	once    sync.Once
 }
 
 // Run implements agent.Container.
@@ -87,6 +86,3 @@ func (c *container) Lost() <-chan struct{} { return c.lost }
 
 // Close implements agent.Container.
 func (c *container) Close() {}
-
-// crash lets the container die.
-func (c *container) crash() { c.once.Do(func() { close(c.lost) }) }

@@ -43,6 +43,7 @@ func Check(s *engine.System, m *engine.Message) error {
 		(m.Call < 0 || int(m.Call) >= outputs) {
 		return fmt.Errorf("it is about output %d of %d", m.Call, outputs)
 	}
+	// A datum's path has the levels of its function, and one more for an item.
 	if depth := w.Scopes[w.Functions[m.Function].Scope].Depth; m.Kind == engine.MessageData && m.Path.Depth() != depth && m.Path.Depth() != depth+1 {
 		return fmt.Errorf("it is about a datum at depth %d, its function is at %d", m.Path.Depth(), depth)
 	}

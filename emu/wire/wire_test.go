@@ -76,13 +76,13 @@ func TestEveryFieldOfAnEffectShowsInItsForm(t *testing.T) {
 		seen[form] = i
 	}
 	fields := reflect.TypeFor[engine.Effect]().NumField() + reflect.TypeFor[engine.Plan]().NumField()
-	if fields != 12+4 {
+	if fields != 14+6 {
 		t.Errorf("an effect and its plan have %d fields by now: write the new one, and raise Version", fields)
 	}
 }
 
 func TestCheckKnowsWhatAnEngineWouldNotSurvive(t *testing.T) {
-	s := &engine.System{Workflows: []*workflow.Workflow{{Functions: make([]workflow.Function, 2)}}, Cluster: enginetest.Cluster(2)}
+	s := &engine.System{Workflows: []*workflow.Workflow{{Functions: make([]workflow.Function, 2), Scopes: make([]workflow.Scope, 1)}}, Cluster: enginetest.Cluster(2)}
 	good := engine.Message{From: 1, To: 2, Subject: engine.Subject{Function: 1, Path: workflow.Path{}.Item(1, 2)}}
 	if err := Check(s, &good); err != nil {
 		t.Errorf("a message that is right: %v", err)
