@@ -14,7 +14,7 @@ type Breakdown struct {
 	// YLabel names the quantity and its unit, for example "mean latency (s)".
 	YLabel string
 	// Phases are the names of the parts, from the bottom up. The phases of
-	// flowtwin (queue, cold start, fetch, compute, put, scheduling) look the
+	// flowtwin (queue, cold start, transfer, fetch, compute and so on) look the
 	// same in all figures.
 	Phases []string
 	// Groups stand from left to right: a group a workflow.

@@ -60,6 +60,10 @@ func phaseLook(name string) (look, bool) {
 		return look{color: blue}, true
 	case "put":
 		return look{color: orange, hatch: rising}, true
+	case "transfer":
+		return look{color: green, hatch: falling}, true
+	case "hold back":
+		return look{color: purple, hatch: rising}, true
 	case "conflict retry":
 		return look{color: green, hatch: crossed}, true
 	case "failed try":

@@ -88,6 +88,8 @@ func Phases() []Metric {
 		record.Fetch:     "reading inputs",
 		record.Compute:   "the functions' own time",
 		record.Put:       "writing outputs",
+		record.Transfer:  "outputs that were posted being on their way through the broker",
+		record.HoldBack:  "waiting for a container that was held back",
 	}
 	var all []Metric
 	for p := range record.Phases {

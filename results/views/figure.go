@@ -358,7 +358,16 @@ func (g *gallery) breakdown() figures.Figure {
 	b := figures.Breakdown{
 		Title: g.title("where the latency goes"), Subtitle: g.subtitle(false), YLabel: "mean latency (s)", TotalLabels: true,
 	}
-	phases := []record.Phase{record.Queue, record.ColdStart, record.Fetch, record.Compute, record.Put, record.Control}
+	var phases []record.Phase
+	for _, p := range [...]record.Phase{
+		record.Queue, record.HoldBack, record.ColdStart, record.Transfer, record.Fetch, record.Compute, record.Put, record.Control,
+	} {
+		// Two phases are of some schedulers only.
+		if (p == record.HoldBack || p == record.Transfer) && !g.spent("phase_"+p.String()) {
+			continue
+		}
+		phases = append(phases, p)
+	}
 	for _, p := range phases {
 		b.Phases = append(b.Phases, phaseName(p))
 	}
@@ -382,11 +391,25 @@ func (g *gallery) breakdown() figures.Figure {
 	return b.Draw()
 }
 
+// spent reports whether any series has something of a metric.
+func (g *gallery) spent(metric string) bool {
+	for _, group := range g.groups {
+		for _, s := range group.series {
+			if s != nil && s.Mean(metric) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // phaseName is what figures call a phase.
 func phaseName(p record.Phase) string {
 	switch p {
 	case record.ColdStart:
 		return "cold start"
+	case record.HoldBack:
+		return "hold-back"
 	case record.Control:
 		return "scheduling"
 	default:
