@@ -121,7 +121,7 @@ func TestComputeTimesAreThoseRecordedLessFetchAndCall(t *testing.T) {
 	type recorded struct{ mean, min, p50, p90, max float64 }
 	for name, functions := range map[string]map[string]recorded{
 		"recognizer": {
-			"upload":    {3.3, 3.0, 3.2, 3.6, 3.7},
+			"upload": {3.3, 3.0, 3.2, 3.6, 3.7},
 			// Those of the two together: means 2057.9 and 2372.8, a median
 			// between 2101.2 and 2273.2, adult's 80th percentile.
 			"violence":  {2215.3, 2020, 2187.2, 2419, 2485.7},

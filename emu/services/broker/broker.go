@@ -82,7 +82,9 @@ func Open(ctx context.Context, o Options) (*Broker, error) {
 	b.served = served
 	b.transport = &kafka.Transport{
 		ClientID: clientID, MetadataTTL: time.Minute, // When a topic is not known, we ask.
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) { return b.dial(ctx, network, address) },
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return b.dial(ctx, network, address)
+		},
 	}
 	b.client = &kafka.Client{Addr: kafka.TCP(o.Brokers...), Transport: b.transport}
 	return b, nil
