@@ -54,6 +54,9 @@ func (s *System) message(m *Message) string {
 		return m.Kind.String()
 	}
 	text := m.Kind.String() + " " + s.subject(&m.Subject)
+	if m.Kind == MessageData {
+		return fmt.Sprintf("%s output %d, %s", text, m.Call, m.Way)
+	}
 	if m.Items > 0 {
 		text += fmt.Sprintf(" ×%d", m.Items)
 	}
@@ -73,6 +76,12 @@ func (s *System) DescribeEvent(e *Event) string {
 		return fmt.Sprintf("task-ended in container %d, %s", e.Container.Index, e.Outcome)
 	case EventItems:
 		return fmt.Sprintf("items %s output %d: %d", s.subject(&e.Subject), e.Number, e.Items)
+	case EventPosted:
+		return fmt.Sprintf("posted %s output %d, %s", s.subject(&e.Subject), e.Number, e.Way)
+	case EventArrived:
+		return fmt.Sprintf("arrived %s output %d", s.subject(&e.Subject), e.Number)
+	case EventDataLost:
+		return "data-lost " + s.invocation(e.Invocation)
 	case EventSwitched:
 		branch := s.Workflows[e.Invocation.Workflow].Functions[e.Function].Branches[e.Number]
 		return fmt.Sprintf("switched %s to branch %d %s", s.subject(&e.Subject), e.Number, branch.Name)
@@ -100,6 +109,8 @@ func (s *System) DescribeEffect(e *Effect) string {
 		return fmt.Sprintf("run %s in container %d%s", s.subject(&e.Subject), e.Container.Index, s.plan(e))
 	case EffectEvaluate:
 		return "evaluate " + s.subject(&e.Subject)
+	case EffectPrefetch, EffectSpill, EffectDrop:
+		return fmt.Sprintf("%s %s output %d", e.Kind, s.subject(&e.Subject), e.Number)
 	case EffectDocument:
 		return fmt.Sprintf("document %s %s", e.Document, s.subject(&e.Subject))
 	case EffectTimer:

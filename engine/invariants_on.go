@@ -18,7 +18,7 @@ func (n *Node) checkTime(now Time) {
 // with the tag invariants, which tests use. It panics when something is wrong,
 // because nothing that follows would mean anything.
 func (n *Node) check() {
-	for _, problem := range []string{n.wrongTasks(), n.wrongContainers(), n.wrongPools(), n.wrongSlots(), n.wrongGateway()} {
+	for _, problem := range []string{n.wrongSink(), n.wrongMatching(), n.wrongTasks(), n.wrongContainers(), n.wrongPools(), n.wrongSlots(), n.wrongGateway()} {
 		if problem != "" {
 			panic(fmt.Sprintf("node %d: %s", n.id, problem))
 		}
@@ -114,6 +114,9 @@ func (n *Node) wrongContainers() string {
 		}
 		if busy := c.state == containerBusy; busy != (c.task != none) {
 			return fmt.Sprintf("container %d is in state %d and has task %d", i, c.state, c.task)
+		}
+		if c.state == containerHeld && (c.until <= c.held || n.system.Rules.Pressure.Rate == 0) {
+			return fmt.Sprintf("container %d is held back from %d to %d", i, c.held, c.until)
 		}
 	}
 	if alive != w.containers.Taken() {
@@ -222,6 +225,64 @@ func (n *Node) wrongGateway() string {
 				return fmt.Sprintf("node %d is missed by %d, who is lost", id, from)
 			}
 		}
+	}
+	return ""
+}
+
+// wrongSink: every datum that is kept is one of an open invocation, waits for
+// readers, and is in the order of time unless it has been spilled.
+func (n *Node) wrongSink() string {
+	k := &n.sink
+	kept := map[uint32]bool{}
+	spilled := 0
+	for wf := range n.slots {
+		for at := range n.slots[wf] {
+			s := &n.slots[wf][at]
+			if !s.open && s.kept != none {
+				return fmt.Sprintf("invocation %v has ended and keeps data", s.occupant(WorkflowID(wf), uint32(at)))
+			}
+			for d := s.kept; d != none; d = k.data[d].sibling {
+				datum := &k.data[d]
+				if kept[d] || slices.Contains(k.free, d) || datum.subject.Invocation != s.occupant(WorkflowID(wf), uint32(at)) {
+					return fmt.Sprintf("the list of the data of %v is broken", s.occupant(WorkflowID(wf), uint32(at)))
+				}
+				if datum.readers <= 0 {
+					return fmt.Sprintf("output %d of %v is kept for %d readers", datum.output, datum.subject, datum.readers)
+				}
+				if kept[d] = true; datum.spilled {
+					spilled++
+				}
+			}
+		}
+	}
+	if len(kept)+len(k.free) != len(k.data) {
+		return fmt.Sprintf("of %d places for data, %d are taken and %d free", len(k.data), len(kept), len(k.free))
+	}
+	if len(k.data) == 0 {
+		return ""
+	}
+	listed, previous := 0, none
+	for d := k.first; d != none; d = k.data[d].next {
+		datum := &k.data[d]
+		if !kept[d] || datum.spilled || datum.previous != previous || previous != none && k.data[previous].until > datum.until {
+			return fmt.Sprintf("the order of the data is broken at %v", datum.subject)
+		}
+		previous = d
+		listed++
+	}
+	if previous != k.last || listed+spilled != len(kept) {
+		return fmt.Sprintf("of %d data that are kept, %d are listed and %d spilled", len(kept), listed, spilled)
+	}
+	if listed > 0 && !k.armed {
+		return "there are data in memory and no timer"
+	}
+	return ""
+}
+
+// wrongMatching: no datum waits to be matched without a tick to come.
+func (n *Node) wrongMatching() string {
+	if len(n.unmatched) > 0 && !n.matching {
+		return fmt.Sprintf("%d data are unmatched, and there is no timer", len(n.unmatched))
 	}
 	return ""
 }

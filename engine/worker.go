@@ -48,8 +48,8 @@ type container struct {
 	pool       uint32
 	task       uint32
 	state      containerState
-	held       Time // since when it is held back
-	until      Time // when that ends
+	held       Time // since when it was held back last
+	until      Time // when that ended, or will
 }
 
 type containerState uint8
@@ -80,7 +80,7 @@ func (n *Node) Run(subject Subject, call int32, cause Cause) {
 	s.tasks = t
 	if p := w.all.At(at); p.queued == 0 && p.Starting() == 0 && n.system.Rules.DispatchTick == 0 {
 		if c, ok := p.Take(); ok { // A short cut past the queue.
-			n.run(t, c, false, 0)
+			n.run(t, c, false)
 			return
 		}
 	}
@@ -174,7 +174,7 @@ func (n *Node) serve(at uint32) bool {
 		return false
 	}
 	if c, ok := p.Take(); ok {
-		n.runNext(at, c, false, 0)
+		n.runNext(at, c, false)
 		return true
 	}
 	limit := n.system.Workflows[p.workflow].Functions[p.function].MaxContainers
@@ -197,6 +197,7 @@ func (n *Node) start(at uint32) {
 	container := w.containers.At(c)
 	container.generation++
 	container.pool, container.task, container.state = at, none, containerStarting
+	container.held, container.until = 0, 0
 	p.Start()
 	e := n.effects.add(EffectStart)
 	e.Container = ContainerID{c, container.generation}
@@ -205,19 +206,15 @@ func (n *Node) start(at uint32) {
 }
 
 // runNext runs the first queued task of a pool in a container, which is cold if
-// it is the first that the container runs, and which was held back meanwhile
-// if held is a time.
-func (n *Node) runNext(at uint32, c uint32, cold bool, held Time) {
+// it is the first that the container runs.
+func (n *Node) runNext(at uint32, c uint32, cold bool) {
 	t := n.worker.all.At(at).first
 	n.dequeue(t)
-	if held > 0 {
-		held = n.now - max(held, n.worker.tasks.At(t).since)
-	}
-	n.run(t, c, cold, held)
+	n.run(t, c, cold)
 }
 
 // run runs a task that is in no queue.
-func (n *Node) run(t uint32, c uint32, cold bool, held Time) {
+func (n *Node) run(t uint32, c uint32, cold bool) {
 	w := &n.worker
 	task := w.tasks.At(t)
 	task.container, task.begun = c, n.now
@@ -226,7 +223,7 @@ func (n *Node) run(t uint32, c uint32, cold bool, held Time) {
 	e := n.effects.add(EffectRun)
 	e.Container = ContainerID{c, container.generation}
 	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, cold
-	e.Held, e.Cause = held, task.cause
+	e.Held, e.Cause = max(0, container.until-max(container.held, task.since)), task.cause
 	n.deployments[task.subject.Invocation.Epoch].plan(&e.Plan, &task.subject, &n.system.Rules)
 }
 
@@ -260,7 +257,7 @@ func (n *Node) containerUp(id ContainerID) {
 	p := n.worker.all.At(c.pool)
 	p.Up()
 	if p.first != none {
-		n.runNext(c.pool, id.Index, true, 0)
+		n.runNext(c.pool, id.Index, true)
 		return
 	}
 	n.giveBack(c, id.Index)
@@ -278,13 +275,8 @@ func (n *Node) holdEnds(index uint32) {
 	if c.state != containerHeld || c.until > n.now {
 		return // The timer was for an earlier one.
 	}
-	at := c.pool
-	if p := n.worker.all.At(at); int(p.queued) > p.Starting() && n.system.Rules.DispatchTick == 0 {
-		n.runNext(at, index, false, c.held)
-		return
-	}
 	n.giveBack(c, index)
-	n.wake(at)
+	n.wake(c.pool)
 }
 
 // giveBack puts an idle container into its pool.

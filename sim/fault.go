@@ -318,6 +318,11 @@ func (w *world) loseMemory(id engine.NodeID) {
 						w.log.At(at).memoryLost = true
 					}
 				}
+				for at := i.posts; at != none; at = w.posts.At(at).earlier {
+					if p := w.posts.At(at); p.node == id {
+						p.lost = true
+					}
+				}
 			}
 		}
 	}

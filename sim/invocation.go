@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -55,6 +57,8 @@ type postRecord struct {
 	datum
 	way     data.Target
 	attempt uint16
+	lost    bool // it was in the memory of its node, which is gone
+	node    engine.NodeID
 	posted  engine.Time
 	put     engine.Time // that its function had spent by then on putting
 	earlier uint32
@@ -358,9 +362,21 @@ func (w *world) recordPost(t *task, output int32, path *workflow.Path, way data.
 	}
 	at := w.posts.Take()
 	*w.posts.At(at) = postRecord{
-		datum{t.subject.Function, output, *path}, way, t.subject.Invocation.Attempt, w.now, t.put + w.now - t.mark, i.posts,
+		datum: datum{t.subject.Function, output, *path}, way: way, attempt: t.subject.Invocation.Attempt, node: t.node,
+		posted: w.now, put: t.put + w.now - t.mark, earlier: i.posts,
 	}
 	i.posts = at
+}
+
+// memoryLost reports whether a datum was in memory that is gone, and has not
+// been put there again.
+func (w *world) memoryLost(i *invocation, d datum) bool {
+	for at := i.posts; at != none; at = w.posts.At(at).earlier {
+		if p := w.posts.At(at); p.datum == d && p.attempt == i.id.Attempt && p.way&data.Memory != 0 {
+			return p.lost
+		}
+	}
+	return false
 }
 
 // upToPost is the link of a task whose output was waited for.
@@ -430,61 +446,102 @@ func (w *world) trigger(i *invocation, at uint32) chainLink {
 	wf := w.workflowOf(i.id)
 	r := w.log.At(at)
 	if c := &r.cause; c.Function != engine.NoFunction && c.Output >= 0 {
-		return w.upToPost(i, datum{c.Function, c.Output, c.Path(wf, &r.path)})
+		l := w.upToPost(i, datum{c.Function, c.Output, c.Path(wf, &r.path)})
+		l.streamed = l.streamed && w.log.At(l.task).node != r.node // Readers nearby have it from memory.
+		return l
 	}
-	best := none
 	c := &r.cause
 	if c.Function == engine.NoFunction {
-		w.eachTrigger(i, wf, r.function, &r.path, r.queued, &best)
-		return w.upToEnd(best)
+		return w.upToEnd(w.triggeredBy(i, r.function, &r.path, r.queued))
 	}
-	if path := c.Path(wf, &r.path); wf.Functions[c.Function].Kind == workflow.Task {
-		w.latestOf(i, c.Function, &path, r.queued, &best)
-	} else {
-		w.eachTrigger(i, wf, c.Function, &path, r.queued, &best)
+	path := c.Path(wf, &r.path)
+	if wf.Functions[c.Function].Kind == workflow.Task {
+		return w.upToEnd(w.latestOf(i, c.Function, &path, r.queued))
 	}
-	return w.upToEnd(best)
+	return w.upToEnd(w.triggeredBy(i, c.Function, &path, r.queued))
 }
 
-// eachTrigger looks for the latest of the tasks that may have triggered the
-// instance of a function at path, through functions that run no task.
-func (w *world) eachTrigger(i *invocation, wf *workflow.Workflow, f workflow.FunctionID, path *workflow.Path, before engine.Time, best *uint32) {
+// triggeredBy returns the task whose end triggered the instance of a function
+// at path, seen through functions that run no task: the last to end of those
+// that led there, or the first where the first wins.
+func (w *world) triggeredBy(i *invocation, f workflow.FunctionID, path *workflow.Path, before engine.Time) uint32 {
+	wf := w.workflowOf(i.id)
+	first := wf.Functions[f].Join == workflow.JoinFirst
+	best := none
 	for _, p := range wf.Functions[f].After {
-		if wf.Functions[p].Kind != workflow.Task {
-			w.eachTrigger(i, wf, p, path, before, best)
+		at := none
+		switch {
+		case wf.Functions[p].Kind == workflow.Task:
+			at = w.latestOf(i, p, path, before)
+		case !first || w.leads(i, p, f, path):
+			at = w.triggeredBy(i, p, path, before)
+		}
+		if at == none {
 			continue
 		}
-		w.latestOf(i, p, path, before, best)
+		if best == none || first == (w.log.At(at).ended < w.log.At(best).ended) && w.log.At(at).ended != w.log.At(best).ended {
+			best = at
+		}
 	}
+	return best
 }
 
-// latestOf looks for the latest of the tasks of a function that have to do
-// with a path.
-func (w *world) latestOf(i *invocation, f workflow.FunctionID, path *workflow.Path, before engine.Time, best *uint32) {
+// leads reports whether a live control edge led from p to the instance of f at
+// path. Of a function in a foreach that f is outside of, it takes that for
+// granted.
+func (w *world) leads(i *invocation, p, f workflow.FunctionID, path *workflow.Path) bool {
+	wf := w.workflowOf(i.id)
+	function := &wf.Functions[p]
+	depth := wf.Scopes[function.Scope].Depth
+	switch {
+	case depth > path.Depth():
+		return true
+	case function.Kind == workflow.Task:
+		return w.latestOf(i, p, path, i.record.Ended) != none
+	case function.Kind == workflow.Switch:
+		s := engine.Subject{Invocation: i.id, Function: p, Path: path.Outer(depth)}
+		if !slices.Contains(function.Branches[w.branch(&s)].To, f) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(function.After, func(before workflow.FunctionID) bool { return w.leads(i, before, p, path) })
+}
+
+// latestOf returns the task of a function that was the last to end before a
+// time, of those that have to do with a path.
+func (w *world) latestOf(i *invocation, f workflow.FunctionID, path *workflow.Path, before engine.Time) uint32 {
 	wf := w.workflowOf(i.id)
 	depth := min(wf.Scopes[wf.Functions[f].Scope].Depth, path.Depth())
+	best := none
 	for c := i.functions[f].latest; c != none; c = w.log.At(c).earlier {
 		r := w.log.At(c)
-		if r.ended > before || r.outcome != engine.Completed || *best != none && r.ended <= w.log.At(*best).ended {
+		if r.ended > before || r.outcome != engine.Completed || best != none && r.ended <= w.log.At(best).ended {
 			continue
 		}
 		if depth == 0 || r.path.Outer(depth) == path.Outer(depth) {
-			*best = c
+			best = c
 		}
 	}
+	return best
 }
 
 // criticalTime finds the longest chain of functions by their measured times,
 // of several instances the longest. It is how the artefact finds what to
-// subtract for its scheduling overhead (experiment schedule_overhead).
+// subtract for its scheduling overhead (experiment schedule_overhead). Where the
+// first of several functions triggers another, the chain leads through the
+// shortest of those that ran.
 func (w *world) criticalTime(i *invocation) {
 	wf := w.workflowOf(i.id)
 	chains := w.loads[i.id.Workflow].chains
 	longest := engine.Time(0)
 	for _, f := range wf.Order {
-		before := engine.Time(0)
+		before, any := engine.Time(0), false
 		for _, p := range wf.Functions[f].After {
-			before = max(before, chains[p])
+			if wf.Functions[f].Join == workflow.JoinAll {
+				before = max(before, chains[p])
+			} else if w.leads(i, p, f, &workflow.Path{}) && (!any || chains[p] < before) {
+				before, any = chains[p], true
+			}
 		}
 		chains[f] = before + i.functions[f].longest
 		longest = max(longest, chains[f])

@@ -47,8 +47,11 @@ type prefetch struct {
 	busy    bool  // one is under way
 	done    bool
 	next    uint32   // of the same stream
-	waiting []uint32 // tasks that read it while it is coming
+	waiting []waiter // tasks that read it while it is coming
 }
+
+// waiter is a task, if it is still of the generation.
+type waiter struct{ task, generation uint32 }
 
 // What owns a job is a task, or else is told by one of these bits.
 const (
@@ -224,8 +227,10 @@ func (w *world) chunkFetched(at uint32) {
 		return
 	}
 	p.done = true
-	for _, task := range p.waiting {
-		w.transfer(task, getFromDisk, s.bytes, 0)
+	for _, waits := range p.waiting {
+		if w.tasks.At(waits.task).generation == waits.generation {
+			w.transfer(waits.task, getFromDisk, s.bytes, 0)
+		}
 	}
 	p.waiting = p.waiting[:0]
 	w.tell(p.node, &engine.Event{
@@ -249,7 +254,7 @@ func (w *world) awaitStream(at uint32, d *datum) bool {
 		}
 		for p := s.readers; p != none; p = w.prefetches.At(p).next {
 			if f := w.prefetches.At(p); f.node == t.node && !f.done {
-				f.waiting = append(f.waiting, at)
+				f.waiting = append(f.waiting, waiter{at, t.generation})
 				return true
 			}
 		}
@@ -329,12 +334,22 @@ func (w *world) stopSending(at uint32) {
 	w.sendChunk(id)
 }
 
+// stopFetching gives up a prefetch. Tasks that are left to end although they
+// wait for it go on without.
 func (w *world) stopFetching(at uint32) {
 	f := w.prefetches.At(at)
+	if f.done {
+		return
+	}
 	if f.busy {
 		w.cancelFlow(w.nodes[f.node].receive, at|ofPrefetch)
 	}
 	f.done, f.busy = true, true // so that nothing begins again
+	for _, waits := range f.waiting {
+		if w.tasks.At(waits.task).generation == waits.generation {
+			w.fetched(waits.task, 1)
+		}
+	}
 	f.waiting = f.waiting[:0]
 }
 

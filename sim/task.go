@@ -273,6 +273,8 @@ func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path
 		return
 	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, datum{in.From, in.Output, *path}):
 		k.source = engine.FromDisk
+	case i != nil && k.source == engine.FromMemory && len(w.faults) > 0 && w.memoryLost(i, datum{in.From, in.Output, *path}):
+		t.dataLost = true
 	}
 	if k.source == engine.FromDisk && (w.cost.early || w.cost.race) {
 		for len(t.coming) < len(t.keys) {
@@ -699,11 +701,10 @@ func (w *world) endTask(at uint32, o engine.Outcome) {
 	w.tell(to, &e)
 }
 
-// switched reports the branch that a switch takes.
-func (w *world) switched(at uint32) {
-	t := w.tasks.At(at)
-	branches := t.function.Branches
-	u := w.draws.Uniform(draw.Branch, w.subject(&t.subject, 0), t.subject.Path)
+// branch draws the branch that a switch takes.
+func (w *world) branch(s *engine.Subject) int {
+	branches := w.function(s).Branches
+	u := w.draws.Uniform(draw.Branch, w.subject(s, 0), s.Path)
 	branch := 0
 	for i, sum := 0, 0.0; i < len(branches); i++ {
 		if branches[i].Probability == 0 {
@@ -714,6 +715,13 @@ func (w *world) switched(at uint32) {
 			break
 		}
 	}
+	return branch
+}
+
+// switched reports the branch that a switch takes.
+func (w *world) switched(at uint32) {
+	t := w.tasks.At(at)
+	branch := w.branch(&t.subject)
 	w.traceControl(&t.subject, controlSync, t.queued, w.now)
 	e := engine.Event{
 		Kind: engine.EventSwitched, Number: int64(branch),

@@ -483,7 +483,7 @@ func (d *Driver) post(id engine.NodeID, c *container, run *Run, e *engine.Effect
 			if target&data.Pipe != 0 {
 				event.Way, event.Container = data.Pipe, e.Container
 				d.Do(d.Now+after, func() {
-					if c.run == run { // Else it was killed before.
+					if c.run == run && !c.lost { // Else it was killed before.
 						d.push(pending{at: d.Now + d.StreamTime(), to: id, incarnation: d.machines[id].incarnation, unit: c, event: event})
 					}
 				})

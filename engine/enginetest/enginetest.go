@@ -35,7 +35,8 @@ import (
 //
 // A function with reads= reads the (only) output of those named, and thereby
 // comes after them, unless it says after=. With the word first, the first of
-// those that it comes after triggers it.
+// those that it comes after triggers it. An output has 1000 bytes, or size=, and
+// is posted at the end, or at the share of the compute time that posted= says.
 func Workflow(name, text string) (*workflow.Workflow, error) {
 	r := reader{number: map[string]workflow.FunctionID{}}
 	var lines [][]string
@@ -89,6 +90,12 @@ func (r *reader) function(words []string) (workflow.Function, error) {
 			var n int
 			n, err = strconv.Atoi(value)
 			output.List, output.Items = true, workflow.Constant(float64(n))
+		case key == "size":
+			var bytes int
+			bytes, err = strconv.Atoi(value)
+			output.Size = workflow.Constant(float64(bytes))
+		case key == "posted":
+			output.PostedAt, err = strconv.ParseFloat(value, 64)
 		case key == "foreach":
 			var over []workflow.FunctionID
 			if over, err = r.named(value); err == nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/dataflower"
 	"github.com/flowtwin/flowtwin/engine/enginetest"
 	"github.com/flowtwin/flowtwin/engine/mastersp"
 	"github.com/flowtwin/flowtwin/engine/placement"
@@ -142,12 +143,15 @@ winner 1ms merge after=each,join,right first`, 1)
 func FuzzScript(f *testing.F) {
 	f.Add("place=a:1,b:2 workers=3 arrive=0,10 quirks=probe,timing,list,query,tick kill=2@50+40\n\na 10ms list=3\nb 9ms foreach=a reads=a cap=1\nc 1ms merge after=b")
 	f.Add("quirks=deadlock arrive=0,5\n\na 1ms cap=1\ns switch after=a b:0.5 c:0.5\nb end\nc 2ms")
+	f.Add("place=b:2 quirks=count,race,match,request,early inline=999 lifetime=9 lose=1@50\n\na 10ms list=3 posted=0.5\nb 9ms foreach=a reads=a size=2\nc 1ms merge reads=b")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 400 || regexp.MustCompile("[0-9]{3}").MatchString(text) {
 			return // It would take long.
 		}
-		for _, s := range []engine.Scheme{workersp.Scheme{}, mastersp.Scheme{}} {
-			script := enginetest.Script{Scheme: s, Rule: enginetest.Memory{}}
+		for _, script := range []enginetest.Script{
+			{Scheme: workersp.Scheme{}, Rule: enginetest.Memory{}}, {Scheme: mastersp.Scheme{}, Rule: enginetest.Memory{}},
+			{Scheme: dataflower.Scheme{}, Rule: enginetest.Pipe{}},
+		} {
 			if trace, err := script.Play(text); err == nil && !strings.Contains(trace, "gateway   arrive flow") {
 				t.Errorf("nothing has arrived:\n%s", trace)
 			}
@@ -162,6 +166,9 @@ func TestScriptErrors(t *testing.T) {
 		{"workers=0\n\na 1ms", "workers=0 is not a number from 1 to 100"},
 		{"arrive=now\n\na 1ms", `arrive=now: "now" is not a number of milliseconds`},
 		{"kill=3@1\n\na 1ms", "kill=3@1: there is no such worker, or time"},
+		{"lose=3@1\n\na 1ms", "lose=3@1: there is no such worker, or time"},
+		{"lose=1\n\na 1ms", "lose: unexpected EOF"},
+		{"inline=big\n\na 1ms", "inline=big is not a number"},
 		{"kill=1\n\na 1ms", "kill: unexpected EOF"},
 		{"quirks=probe,perl\n\na 1ms", `there is no quirk "perl"`},
 		{"place=b:1\n\na 1ms", `placing functions on 2 workers: there is no function "b" to place`},

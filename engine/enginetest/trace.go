@@ -19,7 +19,9 @@ import (
 //
 // place puts functions on workers counted from 1, and those it leaves out on
 // worker 1. kill loses a worker at a time, for a time; without the latter it
-// never comes back.
+// never comes back. lose=2@50 loses the first container of worker 2. inline is
+// how many bytes travel in messages where outputs are streamed, and lifetime how
+// many milliseconds they stay in memory.
 type Script struct {
 	Scheme engine.Scheme
 	Rule   engine.DataRule
@@ -43,6 +45,9 @@ func (s Script) Play(text string) (string, error) {
 	}
 	rules := engine.Rules{Attempts: 2, TaskRetries: 1}
 	if err := setQuirks(&rules, words["quirks"]); err != nil {
+		return "", err
+	}
+	if err := setStreams(&rules, words); err != nil {
 		return "", err
 	}
 	scheduler := engine.Scheduler{Name: "test", Control: s.Scheme, Data: s.Rule, Placement: placer{w, words["place"]}}
@@ -76,8 +81,37 @@ func setQuirks(r *engine.Rules, names string) error {
 			r.DispatchTick = 5 * engine.Millisecond
 		case "deadlock":
 			r.Pool.DeadlockAtCap = true
+		case "request":
+			r.RequestDocument = true
+		case "count":
+			r.CountAtEnd = true
+		case "race":
+			r.ForeachRace = true
+		case "match":
+			r.MatchTick = 5 * engine.Millisecond
+		case "early":
+			r.EarlyStart = true
 		default:
 			return fmt.Errorf("there is no quirk %q", name)
+		}
+	}
+	return nil
+}
+
+// setStreams sets the rules for streamed outputs.
+func setStreams(r *engine.Rules, words map[string]string) error {
+	for _, word := range []string{"inline", "lifetime"} {
+		if words[word] == "" {
+			continue
+		}
+		n, err := strconv.Atoi(words[word])
+		if err != nil || n < 0 {
+			return fmt.Errorf("%s=%s is not a number", word, words[word])
+		}
+		if word == "inline" {
+			r.Inline = int64(n)
+		} else {
+			r.MemoryLifetime = engine.Time(n) * engine.Millisecond
 		}
 	}
 	return nil
@@ -92,10 +126,19 @@ func schedule(d *Driver, words map[string]string) error {
 		}
 		d.Arrive(engine.Time(at)*engine.Millisecond, 0)
 	}
+	var worker, at, downtime int
+	if words["lose"] != "" {
+		if _, err := fmt.Sscanf(words["lose"], "%d@%d", &worker, &at); err != nil {
+			return fmt.Errorf("lose: %w", err)
+		}
+		if worker < 1 || worker > len(d.System.Cluster.Workers) || at < 0 {
+			return fmt.Errorf("lose=%s: there is no such worker, or time", words["lose"])
+		}
+		d.LoseContainer(engine.Time(at)*engine.Millisecond, d.System.Cluster.Workers[worker-1], func(int) int { return 0 })
+	}
 	if words["kill"] == "" {
 		return nil
 	}
-	var worker, at, downtime int
 	if n, err := fmt.Sscanf(words["kill"], "%d@%d+%d", &worker, &at, &downtime); n < 2 {
 		return fmt.Errorf("kill: %w", err)
 	}

@@ -81,7 +81,7 @@ func TestExplicitFollowsItsTable(t *testing.T) {
 }
 
 func placers() []Placer {
-	return []Placer{Hash{}, Spread{}, FaaSFlow{ArtefactParameters()}, FaaSFlowImproved{ArtefactParameters()}}
+	return []Placer{Hash{}, Spread{}, DataFlower{}, FaaSFlow{ArtefactParameters()}, FaaSFlowImproved{ArtefactParameters()}}
 }
 
 func TestEveryPlacerPutsEveryFunctionOnAWorkerThatExists(t *testing.T) {

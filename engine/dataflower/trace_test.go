@@ -1,0 +1,31 @@
+package dataflower_test
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/dataflower"
+	"github.com/flowtwin/flowtwin/engine/enginetest"
+)
+
+// TestTraces plays the scripts in testdata, each under the data rule that it
+// names, and compares what every node is told, and asks for, with the traces
+// beside them.
+//
+//	go test ./engine/dataflower -rewrite
+//
+// writes the traces anew.
+func TestTraces(t *testing.T) {
+	rules := map[string]engine.DataRule{"pipe": enginetest.Pipe{}, "remote": enginetest.Remote{}, "memory": enginetest.Memory{}}
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			trace, err := enginetest.Script{Scheme: dataflower.Scheme{}, Rule: rules[d.Cmd]}.Play(d.Input)
+			if err != nil {
+				return err.Error() + "\n"
+			}
+			return trace
+		})
+	})
+}
