@@ -17,9 +17,9 @@ func newRepro() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "repro PAPER [FIGURE...]",
 		Short: "Run a paper's experiments and set the results beside the published ones",
-		Long: "Run the experiments of a paper (faasflow) in the simulator, draw each figure in the paper's form with ours beside the\n" +
+		Long: "Run the experiments of a paper (faasflow or dataflower) in the simulator, draw each figure in the paper's form with ours beside the\n" +
 			"published value, and write repro.csv and report.html.",
-		Args: someArguments("the paper: faasflow"),
+		Args: someArguments("the paper: faasflow or dataflower"),
 		RunE: func(c *cobra.Command, args []string) error {
 			paper := args[0]
 			figures, err := repro.Find(paper, args[1:])

@@ -37,6 +37,9 @@ type LineSeries struct {
 	// Points of the line, in any order. A timeout is a marker in a lane above
 	// the axis; a missing value interrupts the line.
 	Points []Point
+	// Ringed are places on the x axis whose points have a ring around them; the
+	// subtitle says what that means.
+	Ringed []float64
 }
 
 // Point is an estimate at a place on the x axis.
@@ -91,6 +94,7 @@ func (l Lines) rightSpan() span {
 const (
 	markerRadius = 2.8
 	hollowRadius = 3.9
+	ringRadius   = 5.6
 	laneHeight   = 9.5 // of the timeouts of one series
 	laneGap      = 5   // between the data and the lanes
 )
@@ -272,7 +276,11 @@ func (l linePlot) draw(p *pen, s LineSeries) {
 		case pt.Timeout:
 			p.mark(l.look, vg.Point{X: l.place(pt.X, 0).X, Y: l.lane}, radius)
 		case pt.number():
-			p.mark(l.look, l.place(pt.X, pt.Value), radius)
+			at := l.place(pt.X, pt.Value)
+			p.mark(l.look, at, radius)
+			if slices.Contains(s.Ringed, pt.X) {
+				p.outline(stroke{color: l.look.color, width: 1.1}, circle(at, ringRadius))
+			}
 		}
 	}
 }

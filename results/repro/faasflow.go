@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/figures"
 	"github.com/flowtwin/flowtwin/results/reference"
@@ -13,7 +14,7 @@ import (
 
 // Figure is a figure of a paper.
 type Figure struct {
-	// Name is also that of its scenario and of its rows.
+	// Name is also that of its rows.
 	Name  string
 	Title string
 	// About says what was measured, and how the numbers are to be read.
@@ -23,15 +24,38 @@ type Figure struct {
 	Quick []string
 	// NotRun says of published metrics why there is none of ours.
 	NotRun map[string]string
-	// measure turns a run into rows, draw draws them in the paper's form.
-	measure func(*scenarios.Plan, *analysis.Run) ([]Row, error)
+	// Scenarios are what it is drawn from: that of its own name if there are
+	// none here.
+	Scenarios []string
+	// measure turns the results of its scenarios into rows, draw draws them in
+	// the paper's form.
+	measure func([]*experiment) ([]Row, error)
 	draw    func(Result, string) figures.Figure
+}
+
+func (f *Figure) scenarios() []string {
+	if len(f.Scenarios) == 0 {
+		return []string{f.Name}
+	}
+	return f.Scenarios
 }
 
 // Draw draws a figure, ours beside the published numbers.
 func (r Result) Draw(subtitle string) figures.Figure { return r.Figure.draw(r, subtitle) }
 
-func papers() map[string][]Figure { return map[string][]Figure{"faasflow": faasflow()} }
+func papers() map[string][]Figure {
+	return map[string][]Figure{"faasflow": faasflow(), "dataflower": dataflower()}
+}
+
+// leads says of each paper how its figures are to be read.
+func leads() map[string]string {
+	return map[string]string{
+		"faasflow": "The experiments of the FaaSFlow paper (ASPLOS'22) and its artefact, simulated, with ours beside the published values. " +
+			"Nothing has been fitted: differences are shown as they are.",
+		"dataflower": "The experiments of the DataFlower paper (ASPLOS'24) and its artefact, simulated, with ours beside the published values. " +
+			"The workflows' compute times come from the recorded open loop; what the closed loop and the colocation show is predicted.",
+	}
+}
 
 // quickLoop cuts closed loops down to a few requests.
 func quickLoop() []string { return []string{"load.limit=8"} }
@@ -88,28 +112,30 @@ func faasflow() []Figure {
 }
 
 // metricOf makes a row for each series.
-func metricOf(metric, statistic string) func(*scenarios.Plan, *analysis.Run) ([]Row, error) {
-	return func(_ *scenarios.Plan, run *analysis.Run) ([]Row, error) {
+func metricOf(metric, statistic string) func([]*experiment) ([]Row, error) {
+	return func(e []*experiment) ([]Row, error) {
 		var rows []Row
-		for _, s := range run.Series {
+		for _, s := range e[0].run.Series {
 			rows = append(rows, measured(s, metric, statistic))
 		}
 		return rows, nil
 	}
 }
 
-// rpm is the rate of an open loop, per minute.
-func rpm(plan *scenarios.Plan, point int) float64 {
-	steps := plan.Trial(point, 0).Loads[0].Process.Steps
+// rpm is the rate of the open loop on a workflow, per minute.
+func rpm(plan *scenarios.Plan, s *analysis.Series) float64 {
+	t := plan.Trial(s.Point, 0)
+	at := slices.IndexFunc(t.Workflows, func(w *workflow.Workflow) bool { return w.Name == s.Workflow })
+	steps := t.Loads[at].Process.Steps
 	return math.Round(steps[len(steps)-1].Rate*60*1e6) / 1e6
 }
 
-func atRate(metric, statistic, series string) func(*scenarios.Plan, *analysis.Run) ([]Row, error) {
-	return func(plan *scenarios.Plan, run *analysis.Run) ([]Row, error) {
+func atRate(metric, statistic, series string) func([]*experiment) ([]Row, error) {
+	return func(e []*experiment) ([]Row, error) {
 		var rows []Row
-		for _, s := range run.Series {
+		for _, s := range e[0].run.Series {
 			r := measured(s, metric, statistic)
-			r.Series, r.X = series, rpm(plan, s.Point)
+			r.Series, r.X = series, rpm(e[0].plan, s)
 			rows = append(rows, r)
 		}
 		return rows, nil
@@ -117,7 +143,8 @@ func atRate(metric, statistic, series string) func(*scenarios.Plan, *analysis.Ru
 }
 
 // byRateAndBandwidth takes the cap from the axis called bandwidth.
-func byRateAndBandwidth(plan *scenarios.Plan, run *analysis.Run) ([]Row, error) {
+func byRateAndBandwidth(e []*experiment) ([]Row, error) {
+	plan, run := e[0].plan, e[0].run
 	axis := slices.Index(run.Axes, "bandwidth")
 	if axis < 0 {
 		return nil, fmt.Errorf("the scenario has no axis bandwidth")
@@ -125,7 +152,7 @@ func byRateAndBandwidth(plan *scenarios.Plan, run *analysis.Run) ([]Row, error) 
 	var rows []Row
 	for _, s := range run.Series {
 		r := measured(s, "latency", "max")
-		r.Series, r.X = s.Values[axis], rpm(plan, s.Point)
+		r.Series, r.X = s.Values[axis], rpm(plan, s)
 		rows = append(rows, r)
 	}
 	return rows, nil
@@ -133,7 +160,8 @@ func byRateAndBandwidth(plan *scenarios.Plan, run *analysis.Run) ([]Row, error) 
 
 // partitionCost counts what the partition of each point's workflow does, and
 // how that grows beside the published CPU time.
-func partitionCost(plan *scenarios.Plan, _ *analysis.Run) ([]Row, error) {
+func partitionCost(e []*experiment) ([]Row, error) {
+	plan := e[0].plan
 	published, err := reference.Published("faasflow")
 	if err != nil {
 		return nil, err

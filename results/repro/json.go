@@ -12,14 +12,15 @@ type Report struct {
 	Rows  []JSONRow `json:"rows"`
 }
 
-// JSONRow is a row of repro.csv under the same names. Published and Ours are a
-// number, the word timeout, or null.
+// JSONRow is a row of repro.csv under the same names. X is a number, the name of
+// a function, or null; Published and Ours are a number, the word timeout, or
+// null.
 type JSONRow struct {
 	Figure    string   `json:"figure"`
 	Series    string   `json:"series"`
 	System    string   `json:"system"`
 	Workflow  string   `json:"workflow"`
-	X         *float64 `json:"x"`
+	X         any      `json:"x"`
 	Metric    string   `json:"metric"`
 	Unit      string   `json:"unit"`
 	Published any      `json:"published"`
@@ -45,8 +46,11 @@ func JSON(paper string, results []Result, files []string, quick bool) Report {
 				Published: value(r.Published, r.PublishedTimeout), Ours: value(r.Ours, r.OursTimeout), Ratio: finite(r.Ratio()),
 				OursLo: finite(r.Lo), OursHi: finite(r.Hi), PublishedNotRun: r.NotRun,
 			}
-			if r.X != 0 {
-				row.X = &r.X
+			switch {
+			case r.X != 0:
+				row.X = r.X
+			case r.Function != "":
+				row.X = r.Function
 			}
 			if row.Ours == nil {
 				row.NotRun = result.Figure.NotRun[r.Metric]

@@ -48,8 +48,8 @@ type Options struct {
 	Quick bool
 	// Parallel is the number of trials at a time (0: one for each processor).
 	Parallel int
-	// Progress is told of each figure's trials.
-	Progress func(figure string, done, total int)
+	// Progress is told of each scenario's trials.
+	Progress func(scenario string, done, total int)
 	World    rundir.World
 	Backend  string
 	Serves   map[string]string
@@ -59,8 +59,6 @@ type Options struct {
 type Result struct {
 	Figure Figure
 	Rows   []Row
-	// Directory of the run.
-	Directory string
 }
 
 // Run makes figures of a paper.
@@ -70,8 +68,9 @@ func Run(ctx context.Context, paper string, figures []Figure, o Options) ([]Resu
 		return nil, err
 	}
 	var results []Result
+	done := map[string]*experiment{}
 	for _, f := range figures {
-		r, err := runFigure(ctx, paper, f, published, o)
+		r, err := runFigure(ctx, paper, f, published, done, o)
 		if err != nil {
 			return results, fmt.Errorf("figure %s: %w", f.Name, err)
 		}
@@ -80,33 +79,53 @@ func Run(ctx context.Context, paper string, figures []Figure, o Options) ([]Resu
 	return results, nil
 }
 
-func runFigure(ctx context.Context, paper string, f Figure, published []reference.Row, o Options) (Result, error) {
-	name := paper + "/" + f.Name
+// experiment is a scenario of the paper and its results.
+type experiment struct {
+	plan *scenarios.Plan
+	run  *analysis.Run
+	dir  string
+}
+
+// runFigure runs the scenarios of a figure, as far as no other figure has done
+// so, and measures.
+func runFigure(ctx context.Context, paper string, f Figure, published []reference.Row, done map[string]*experiment, o Options) (Result, error) {
+	var all []*experiment
+	for _, name := range f.scenarios() {
+		if done[name] == nil {
+			e, err := runScenario(ctx, paper, name, f, o)
+			if err != nil {
+				return Result{}, err
+			}
+			done[name] = e
+		}
+		all = append(all, done[name])
+	}
+	ours, err := f.measure(all)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Figure: f, Rows: match(f.Name, ours, published)}, nil
+}
+
+func runScenario(ctx context.Context, paper, name string, f Figure, o Options) (*experiment, error) {
 	options := scenarios.Options{}
 	if o.Quick {
 		options.Settings = f.Quick
 	}
-	plan, err := scenarios.Load(name, options)
+	plan, err := scenarios.Load(paper+"/"+name, options)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	dir := filepath.Join(o.Dir, "runs", f.Name)
-	run, err := rundir.Execute(ctx, plan, o.World, rundir.Options{
-		Backend: o.Backend, Serves: o.Serves, Dir: dir, ScenarioDir: ".", Parallel: o.Parallel,
+	e := &experiment{plan: plan, dir: filepath.Join(o.Dir, "runs", name)}
+	e.run, err = rundir.Execute(ctx, plan, o.World, rundir.Options{
+		Backend: o.Backend, Serves: o.Serves, Dir: e.dir, ScenarioDir: ".", Parallel: o.Parallel,
 		Progress: func(done, total int) {
 			if o.Progress != nil {
-				o.Progress(f.Name, done, total)
+				o.Progress(name, done, total)
 			}
 		},
 	})
-	if err != nil {
-		return Result{}, err
-	}
-	ours, err := f.measure(plan, run)
-	if err != nil {
-		return Result{}, err
-	}
-	return Result{Figure: f, Rows: match(f.Name, ours, published), Directory: dir}, nil
+	return e, err
 }
 
 // match joins our rows with the published ones, in the order of ours; what is
@@ -151,12 +170,8 @@ func CSV(results []Result) ([]byte, error) {
 	}
 	for _, result := range results {
 		for _, r := range result.Rows {
-			x := ""
-			if r.X != 0 {
-				x = number(r.X, false)
-			}
 			err := w.Write([]string{
-				r.Figure, r.Series, r.System, r.Workflow, x, r.Metric, r.Unit,
+				r.Figure, r.Series, r.System, r.Workflow, r.x(), r.Metric, r.Unit,
 				number(r.Published, r.PublishedTimeout), number(r.Ours, r.OursTimeout), number(r.Ratio(), false),
 			})
 			if err != nil {
@@ -166,6 +181,14 @@ func CSV(results []Result) ([]byte, error) {
 	}
 	w.Flush()
 	return text.Bytes(), w.Error()
+}
+
+// x is where on the x axis, empty if there is none.
+func (r *Row) x() string {
+	if r.X == 0 {
+		return r.Function
+	}
+	return number(r.X, false)
 }
 
 func number(v float64, timeout bool) string {

@@ -23,8 +23,7 @@ func Write(dir, paper string, results []Result, quick bool) ([]string, error) {
 	if err := rundir.WriteFile(paths[0], table); err != nil {
 		return nil, err
 	}
-	lead := "The experiments of the FaaSFlow paper (ASPLOS'22) and its artefact, simulated, with ours beside the published values. " +
-		"Nothing has been fitted: differences are shown as they are."
+	lead := leads()[paper]
 	if quick {
 		lead += " These are quick runs: figures marked so have shorter loads than the paper's."
 	}
@@ -72,10 +71,7 @@ func Table(rows []Row) views.Table {
 	}}
 	for i := range rows {
 		r := &rows[i]
-		x, interval := "", ""
-		if r.X != 0 {
-			x = number(r.X, false)
-		}
+		interval := ""
 		if r.Lo < r.Hi && !r.OursTimeout {
 			interval = fmt.Sprintf("%.4g–%.4g", r.Lo, r.Hi)
 		}
@@ -88,7 +84,7 @@ func Table(rows []Row) views.Table {
 			ours = "not run"
 		}
 		t.Rows = append(t.Rows, []string{
-			r.Workflow, r.System, r.Series, x, r.Metric, r.Unit, published, ours, interval, short(r.Ratio(), false),
+			r.Workflow, r.System, r.Series, r.x(), r.Metric, r.Unit, published, ours, interval, short(r.Ratio(), false),
 		})
 	}
 	return t.WithoutEmpty()

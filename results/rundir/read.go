@@ -89,33 +89,52 @@ func ReadTasks(dir string, m *Manifest, point, trial int, workflow string, invoc
 	if at < 0 || at >= len(done) {
 		return nil, fmt.Errorf("%s: the run has no trial %d of point %d", dir, trial, point)
 	}
+	var found []record.TaskRow
+	err = eachTask(dir, m, done[at].tasks, func(k *record.Key, t *record.TaskRow) {
+		if k.Point == point && k.Trial == trial && k.Workflow == workflow && t.Number == invocation {
+			found = append(found, *t)
+		}
+	})
+	return found, err
+}
+
+// EachTask gives what tasks.csv says of a run to f, in the order in which the
+// function instances of a trial ended. The records are only valid during the
+// call. The error is fs.ErrNotExist if the run kept no tasks.
+func EachTask(dir string, m *Manifest, f func(*record.Key, *record.TaskRow)) error {
+	done, err := trialsDone(dir, m)
+	if err != nil || len(done) == 0 {
+		return err
+	}
+	return eachTask(dir, m, done[len(done)-1].tasks, f)
+}
+
+// eachTask reads the table of tasks up to a size.
+func eachTask(dir string, m *Manifest, size int64, f func(*record.Key, *record.TaskRow)) error {
 	name := filepath.Join(dir, "tasks.csv")
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer file.Close()
-	r, axes, err := record.NewTaskReader(name, bufio.NewReaderSize(io.LimitReader(file, done[at].tasks), 1<<20))
+	r, axes, err := record.NewTaskReader(name, bufio.NewReaderSize(io.LimitReader(file, size), 1<<20))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !slices.Equal(axes, m.Axes) {
-		return nil, fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
+		return fmt.Errorf("%s:1: its axes are not those of manifest.json", name)
 	}
-	var found []record.TaskRow
 	var key record.Key
 	var row record.TaskRow
 	for {
 		err := r.Next(&key, &row)
 		if errors.Is(err, io.EOF) {
-			return found, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if key.Point == point && key.Trial == trial && key.Workflow == workflow && row.Number == invocation {
-			found = append(found, row)
-		}
+		f(&key, &row)
 	}
 }
 

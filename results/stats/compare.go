@@ -3,6 +3,8 @@ package stats
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 )
 
 // Comparison sets two schedulers, a and b, against each other.
@@ -88,4 +90,58 @@ func pairs(a, b []float64) (x, y []float64, unpaired int) {
 		}
 	}
 	return x, y, unpaired
+}
+
+// ComparePercentile is Compare for the p-th percentile: Ratio is that of a over
+// that of b, both over the pairs. Its interval resamples trials, each with its
+// pairs; there is none with fewer than five of them.
+func ComparePercentile(a, b [][]float64, p float64, seed uint64) Comparison {
+	var c Comparison
+	var above, below [][]float64
+	for t := range max(len(a), len(b)) {
+		x, y, unpaired := pairs(trial(a, t), trial(b, t))
+		c.Pairs += len(x)
+		c.Unpaired += unpaired
+		if len(x) > 0 {
+			above, below = append(above, x), append(below, y)
+		}
+	}
+	// ratio is that of trials, each as often as it is named.
+	ratio := func(trials []int) float64 {
+		var x, y []float64
+		for _, t := range trials {
+			x, y = append(x, above[t]...), append(y, below[t]...)
+		}
+		slices.Sort(x)
+		slices.Sort(y)
+		return Percentile(x, p) / Percentile(y, p)
+	}
+	drawn := make([]int, len(above))
+	for t := range drawn {
+		drawn[t] = t
+	}
+	if c.Ratio = ratio(drawn); !finite(c.Ratio) {
+		c.Ratio = math.NaN()
+	}
+	if len(above) < MinTrials || !finite(c.Ratio) {
+		c.Interval = noInterval("too few trials for an interval of a percentile")
+		return c
+	}
+	source := rand.NewPCG(seed, 0x666c6f777477696e)
+	var ratios []float64
+	for range resamples {
+		for i := range drawn {
+			drawn[i] = uniform(len(above), source.Uint64())
+		}
+		if r := ratio(drawn); finite(r) {
+			ratios = append(ratios, r)
+		}
+	}
+	slices.Sort(ratios)
+	tail := expandedTail(len(above))
+	c.Interval = Interval{
+		Lo: min(c.Ratio, Percentile(ratios, 100*tail)), Hi: max(c.Ratio, Percentile(ratios, 100*(1-tail))),
+		Method: Trials, Units: len(above), Warnings: trialsWarning(len(above)),
+	}
+	return c
 }
