@@ -84,8 +84,9 @@ type Pressure struct {
 	Least Time
 }
 
-// hold is how long a container is held back.
-func (p *Pressure) hold(bytes int64, cores float64, ran Time) Time {
+// Hold is how long a container is held back after a task that left so many
+// bytes to its data unit and ran for a time on so many cores.
+func (p *Pressure) Hold(bytes int64, cores float64, ran Time) Time {
 	if p.Rate == 0 || bytes == 0 {
 		return 0
 	}

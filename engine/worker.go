@@ -382,7 +382,7 @@ func (n *Node) taskEnded(e *Event) {
 	t, at := c.task, c.pool
 	task := n.worker.tasks.At(t)
 	cores := n.system.Workflows[task.subject.Invocation.Workflow].Functions[task.subject.Function].CPU
-	if hold := n.system.Rules.Pressure.hold(e.Number, cores, n.now-task.begun); hold > 0 {
+	if hold := n.system.Rules.Pressure.Hold(e.Number, cores, n.now-task.begun); hold > 0 {
 		n.hold(c, e.Container.Index, hold)
 	} else {
 		n.giveBack(c, e.Container.Index)

@@ -78,6 +78,7 @@ type taskRecord struct {
 	cause                  engine.Cause
 	before, after          record.ControlTime
 	conflicts              int32
+	streamed               int64 // bytes
 
 	cold bool
 	// critical: it is on the chain that determined the end of the invocation,
@@ -177,7 +178,7 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	*r = taskRecord{next: none}
 	r.function, r.path, r.attempt = t.subject.Function, t.subject.Path, t.subject.Invocation.Attempt
 	r.queued, r.started, r.ended, r.fetch, r.put = t.queued, t.started, w.now, t.fetch, t.put
-	r.retry, r.conflicts = t.retry, t.conflicts
+	r.retry, r.conflicts, r.streamed = t.retry, t.conflicts, t.streamed
 	r.held, r.cause = t.held, t.cause
 	r.cold, r.outcome, r.try, r.node, r.container = t.cold, o, t.try, t.node, t.container.Index
 	// What the phases do not cover, the start of the container's work, is
@@ -300,7 +301,7 @@ func (w *world) reportTasks(i *invocation) {
 			Workflow: i.record.Workflow, Number: i.record.Number, Function: r.function, Path: r.path, Try: int(r.try),
 			Node: r.node, Container: r.container, Cold: r.cold, Critical: r.critical, Outcome: r.outcome,
 			Queued: r.queued, Started: r.started, Ended: r.ended, Fetch: r.fetch, Compute: r.compute, Put: r.put,
-			Retry: r.retry, Conflicts: int(r.conflicts), Before: r.before, After: r.after,
+			Retry: r.retry, Conflicts: int(r.conflicts), Streamed: r.streamed, Before: r.before, After: r.after,
 			Held: r.held, Until: r.until, PutUntil: r.putUntil,
 		})
 	}

@@ -210,7 +210,7 @@ func (c *Collector) Ended(r *agent.Report) {
 		Workflow: i.record.Workflow, Number: i.record.Number, Function: r.Function, Path: r.Path, Try: int(r.Try),
 		Node: r.Node, Container: r.Container.Index, Cold: r.Cold, Outcome: r.Outcome,
 		Queued: r.Queued, Started: r.Result.Started, Ended: r.Result.Ended, Fetch: r.Fetch, Put: r.Put,
-		Retry: r.Retry, Conflicts: r.Conflicts, Held: min(r.Held, r.Result.Started-r.Queued),
+		Retry: r.Retry, Conflicts: r.Conflicts, Streamed: r.Streamed, Held: min(r.Held, r.Result.Started-r.Queued),
 	}, cause: r.Cause, posts: r.Posts}
 	t.Compute = t.Ended - t.Started - t.Fetch - t.Put
 	i.tasks = append(i.tasks, t)

@@ -192,7 +192,7 @@ func anyBars() *rapid.Generator[Bars] {
 func anyLines() *rapid.Generator[Lines] {
 	point := rapid.Custom(func(t *rapid.T) Point { return Point{anyNumber().Draw(t, "x"), anyEstimate().Draw(t, "y")} })
 	series := rapid.Custom(func(t *rapid.T) LineSeries {
-		return LineSeries{anyName().Draw(t, "name"), rapid.Bool().Draw(t, "published"), 0, rapid.Bool().Draw(t, "right"), rapid.Bool().Draw(t, "scattered"), some(point, 6).Draw(t, "points"), some(rapid.Custom(func(t *rapid.T) float64 { return anyNumber().Draw(t, "ringed") }), 2).Draw(t, "ringed")}
+		return LineSeries{anyName().Draw(t, "name"), rapid.Bool().Draw(t, "published"), 0, rapid.Bool().Draw(t, "right"), rapid.Bool().Draw(t, "scattered"), rapid.Bool().Draw(t, "unmarked"), some(point, 6).Draw(t, "points"), some(rapid.Custom(func(t *rapid.T) float64 { return anyNumber().Draw(t, "ringed") }), 2).Draw(t, "ringed")}
 	})
 	return rapid.Custom(func(t *rapid.T) Lines {
 		return Lines{anyName().Draw(t, "title"), "", anyName().Draw(t, "x"), anyName().Draw(t, "y"), anyName().Draw(t, "right"),

@@ -34,6 +34,8 @@ type LineSeries struct {
 	Right bool
 	// Scattered leaves out the line between the points.
 	Scattered bool
+	// Unmarked leaves out the markers of the points.
+	Unmarked bool
 	// Points of the line, in any order. A timeout is a marker in a lane above
 	// the axis; a missing value interrupts the line.
 	Points []Point
@@ -145,7 +147,7 @@ func (l Lines) chart(p *pen, set setting) *chart {
 		case s.Right:
 			name += " (right axis)"
 		}
-		c.entries = append(c.entries, entry{name: name, look: styles.of(s.Name, s.Published), kind: lineEntry})
+		c.entries = append(c.entries, entry{name: name, look: styles.of(s.Name, s.Published), kind: lineEntry, bare: s.Unmarked})
 	}
 	c.draw = func(p *pen, area vg.Rectangle) {
 		// What was published first, in larger markers, so that ours lie on them.
@@ -273,6 +275,7 @@ func (l linePlot) draw(p *pen, s LineSeries) {
 	}
 	for _, pt := range points {
 		switch {
+		case s.Unmarked:
 		case pt.Timeout:
 			p.mark(l.look, vg.Point{X: l.place(pt.X, 0).X, Y: l.lane}, radius)
 		case pt.number():

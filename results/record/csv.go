@@ -35,7 +35,7 @@ func InvocationColumns(axes []string) []string {
 func TaskColumns(axes []string) []string {
 	return append(KeyColumns(axes),
 		"invocation", "function", "instance", "try", "node", "container", "cold", "critical", "outcome",
-		"queued", "started", "ended", "fetch", "compute", "put", "retry", "conflicts",
+		"queued", "started", "ended", "fetch", "compute", "put", "retry", "conflicts", "streamed",
 		"held", "until", "put_until",
 		"message_before", "sync_before", "transfer_before", "message_after", "sync_after")
 }
@@ -168,6 +168,7 @@ func (t *Task) AppendRow(row []byte, function, node string) []byte {
 		row = appendSeconds(row, at)
 	}
 	row = appendInt(row, int64(t.Conflicts))
+	row = appendInt(row, t.Streamed)
 	for _, at := range [...]engine.Time{
 		t.Held, t.Until, t.PutUntil,
 		t.Before.Message, t.Before.Sync, t.Before.Transfer, t.After.Message, t.After.Sync,

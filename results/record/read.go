@@ -90,7 +90,7 @@ func (r *TaskReader) Next(k *Key, t *TaskRow) error {
 	t.Outcome = c.outcome(engine.Completed, engine.Failed, engine.TimedOut, engine.DataLost)
 	t.Queued, t.Started, t.Ended = c.seconds(), c.seconds(), c.seconds()
 	t.Fetch, t.Compute, t.Put, t.Retry = c.seconds(), c.seconds(), c.seconds(), c.seconds()
-	t.Conflicts = c.small()
+	t.Conflicts, t.Streamed = c.small(), c.integer()
 	t.Held, t.Until, t.PutUntil = c.seconds(), c.seconds(), c.seconds()
 	t.Before = ControlTime{Message: c.seconds(), Sync: c.seconds(), Transfer: c.seconds()}
 	t.After = ControlTime{Message: c.seconds(), Sync: c.seconds()}

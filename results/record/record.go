@@ -112,6 +112,8 @@ type Task struct {
 	// then refused, Conflicts how often it did.
 	Retry     engine.Time
 	Conflicts int
+	// Streamed is how many bytes it left to its container's data unit.
+	Streamed int64
 	// Held is the part of the wait for a container in which the one that then
 	// took up the task was held back.
 	Held engine.Time

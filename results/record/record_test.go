@@ -30,7 +30,7 @@ func TestHeadersAreWhatScriptsRelyOn(t *testing.T) {
 			"control,queue,cold_start,fetch,compute,put,transfer,hold_back,critical_time,fetch_time,put_time,tasks,cold_starts,messages,conflicts," +
 			"bytes_remote_read,bytes_remote_written,bytes_local_read,bytes_local_written,bytes_resent,container_gb_s,cost\n"},
 		"tasks.csv": {record.TaskColumns(axes), "point,trial,scheduler,workflow,load.rate," +
-			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,held,until,put_until,message_before,sync_before,transfer_before,message_after,sync_after\n"},
+			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,streamed,held,until,put_until,message_before,sync_before,transfer_before,message_after,sync_after\n"},
 	} {
 		if got := record.Header(test.columns); got != test.want {
 			t.Errorf("the header of %s is\n%s want\n%s", name, got, test.want)

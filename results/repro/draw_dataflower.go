@@ -3,6 +3,7 @@ package repro
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/flowtwin/flowtwin/results/figures"
 )
@@ -70,7 +71,7 @@ func drawSeriesBy(labels map[string]string) func(Result, string) figures.Figure 
 		for _, series := range names(result.Rows, bySeries) {
 			for _, metric := range []struct{ name, label string }{{"latency_mean", "mean latency (s)"}, {"latency_p99", "p99 latency (s)"}} {
 				some := only(result.Rows, func(r *Row) bool { return r.Series == series && r.Metric == metric.name })
-				p.Panels = append(p.Panels, figures.Panel{Title: series, Plot: lines(some, bySystem, labels[series], metric.label)})
+				p.Panels = append(p.Panels, figures.Panel{Title: metric.label, Plot: lines(some, bySystem, labels[series], metric.label)})
 			}
 		}
 		return p.Draw()
@@ -134,10 +135,11 @@ func drawFunctionBars(label string) func(Result, string) figures.Figure {
 // drawGaps draws our gaps over the published ones: each is a point, and those
 // on the diagonal agree.
 func drawGaps(result Result, subtitle string) figures.Figure {
+	subtitle = strings.Replace(subtitle, "beside published (hollow)", "over published", 1)
 	l := figures.Lines{
 		Title: result.Figure.Title, Subtitle: subtitle, XLabel: "published (s)", YLabel: "ours (s)", XScale: figures.Log, YScale: figures.Log,
 	}
-	diagonal := figures.LineSeries{Name: "equal", Style: 8}
+	diagonal := figures.LineSeries{Name: "equal", Style: 6, Unmarked: true}
 	var all []float64
 	for i, w := range names(result.Rows, byWorkflow) {
 		s := figures.LineSeries{Name: w, Style: i + 1, Scattered: true}
