@@ -15,7 +15,7 @@ help:
 test: lint
 	$(GO) test -race ./...
 	$(GO) test -tags invariants ./engine/...
-	$(GO) test -run 'TestQueueing' ./sim
+	$(GO) test -run 'TestQueueing|TestDeviationsAreWrittenDown|TestEveryRecordedNumber' ./sim ./results/repro
 	@./.ci/missing
 
 short:

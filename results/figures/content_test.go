@@ -121,6 +121,19 @@ func TestATimeoutIsAboveAllValues(t *testing.T) {
 	}
 }
 
+func TestRingsAreAroundPointsAndUnmarkedLinesHaveNone(t *testing.T) {
+	points := over([]float64{1, 2, 3}, exactly(5, 9, 7))
+	outlines := func(s LineSeries) int { return len(painted(Lines{Series: []LineSeries{s}}.Draw(), blue, true)) }
+	fills := func(s LineSeries) int { return len(painted(Lines{Series: []LineSeries{s}}.Draw(), blue, false)) }
+	plain, ringed := LineSeries{Name: "a", Points: points}, LineSeries{Name: "a", Points: points, Ringed: []float64{2, 2.5}}
+	if a, b := outlines(plain), outlines(ringed); b != a+1 {
+		t.Errorf("%d outlines without a ring, %d with one", a, b)
+	}
+	if n := fills(LineSeries{Name: "a", Points: points, Unmarked: true}); n != 0 {
+		t.Errorf("a line without markers has %d", n)
+	}
+}
+
 func TestAMissingValueInterruptsTheLine(t *testing.T) {
 	pieces := func(values ...float64) int {
 		var points []Point

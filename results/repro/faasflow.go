@@ -33,7 +33,8 @@ type Figure struct {
 	draw    func(Result, string) figures.Figure
 }
 
-func (f *Figure) scenarios() []string {
+// ScenarioNames returns what the figure is drawn from, without the paper.
+func (f *Figure) ScenarioNames() []string {
 	if len(f.Scenarios) == 0 {
 		return []string{f.Name}
 	}

@@ -90,7 +90,7 @@ type experiment struct {
 // so, and measures.
 func runFigure(ctx context.Context, paper string, f Figure, published []reference.Row, done map[string]*experiment, o Options) (Result, error) {
 	var all []*experiment
-	for _, name := range f.scenarios() {
+	for _, name := range f.ScenarioNames() {
 		if done[name] == nil {
 			e, err := runScenario(ctx, paper, name, f, o)
 			if err != nil {

@@ -101,3 +101,32 @@ func TestComparisonKeepsItsPromisesForAnyInput(t *testing.T) {
 		}
 	})
 }
+
+func TestPercentilesInPairs(t *testing.T) {
+	var a, b [][]float64
+	for trial := range 6 {
+		var x, y []float64
+		for i := range 50 {
+			v := float64(1 + (i*7+trial)%50)
+			x, y = append(x, 2*v), append(y, v)
+		}
+		a, b = append(a, x), append(b, y)
+	}
+	c := ComparePercentile(a, b, 99, 1)
+	// Pair by pair a is twice b, and so is each resample: nothing is uncertain.
+	if c.Ratio != 2 || c.Interval.Lo != 2 || c.Interval.Hi != 2 || c.Pairs != 300 || c.Interval.Method != Trials {
+		t.Errorf("the comparison is %+v", c)
+	}
+	a[0][3] = math.NaN() // one that timed out
+	a[1][0] = 500
+	c = ComparePercentile(a, b, 100, 1)
+	if c.Ratio != 10 || c.Pairs != 299 || c.Unpaired != 1 || !(c.Interval.Lo < 10 && c.Interval.Hi == 10) {
+		t.Errorf("with an outlier in one trial the comparison is %+v", c)
+	}
+	if c := ComparePercentile(a[:4], b[:4], 99, 1); c.Interval.Method != None || !math.IsNaN(c.Interval.Lo) {
+		t.Errorf("four trials give the interval %+v", c.Interval)
+	}
+	if c := ComparePercentile(nil, b, 99, 1); c.Pairs != 0 || !math.IsNaN(c.Ratio) {
+		t.Errorf("without pairs the comparison is %+v", c)
+	}
+}
