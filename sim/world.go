@@ -67,9 +67,8 @@ type world struct {
 	uncertain   []bool         // by workflow: not all data may be there
 	invocations [][]invocation // by workflow and slot
 	ending      []invocation   // have ended, but for tasks that still run
-	spare       [][]functionRecord
-	caps        [][]int32 // by workflow and function: which of the nodes' classes
-	announces   bool      // engines are told what is posted
+	caps        [][]int32      // by workflow and function: which of the nodes' classes
+	announces   bool           // engines are told what is posted
 	log         slab.Slab[taskRecord]
 	traced      bool // tasks are recorded
 	controls    slab.Slab[controlRecord]
