@@ -81,19 +81,30 @@ func drawSeriesBy(labels map[string]string) func(Result, string) figures.Figure 
 
 func drawChunkSize(result Result, subtitle string) figures.Figure {
 	p := panels(result, subtitle, 2)
+	gap := lines(ofMetric(result.Rows, "gap_mean"), bySystem, "chunk (KiB)", "mean (s)")
+	gap.Series = slices.DeleteFunc(gap.Series, func(s figures.LineSeries) bool { return s.Name != recorded }) // that of others has no chunks in it
 	p.Panels = []figures.Panel{
-		{Title: "upload end to split start", Plot: lines(ofMetric(result.Rows, "gap_mean"), bySystem, "chunk (KiB)", "mean (s)")},
+		{Title: "upload end to split start", Plot: gap},
 		{Title: "latency", Plot: lines(ofMetric(result.Rows, "latency_mean"), bySystem, "chunk (KiB)", "mean (s)")},
 	}
 	return p.Draw()
 }
 
+// drawPressure draws DataFlower with and without its rule. The others have none,
+// so they are drawn once.
 func drawPressure(result Result, subtitle string) figures.Figure {
+	rows := only(result.Rows, func(r *Row) bool { return r.System == recorded || r.Series == "aware" })
+	line := func(r *Row) string {
+		if r.System == recorded {
+			return r.System + ", " + r.Series
+		}
+		return r.System
+	}
 	p := panels(result, subtitle, 3)
 	for _, metric := range []struct{ name, label string }{
 		{"throughput", "throughput (requests/min)"}, {"latency_mean", "mean latency (s)"}, {"latency_p99", "p99 latency (s)"},
 	} {
-		p.Panels = append(p.Panels, figures.Panel{Title: metric.label, Plot: lines(ofMetric(result.Rows, metric.name), bySeries, "clients", metric.label)})
+		p.Panels = append(p.Panels, figures.Panel{Title: metric.label, Plot: lines(ofMetric(rows, metric.name), line, "clients", metric.label)})
 	}
 	return p.Draw()
 }
