@@ -10,6 +10,7 @@ import (
 	"github.com/flowtwin/flowtwin/benchmarks"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
@@ -376,4 +377,123 @@ func takenBranches(w *workflow.Workflow) []bool {
 		}
 	}
 	return runs
+}
+
+// traffic is what an invocation moves, in bytes.
+type traffic struct{ written, read, localWritten, localRead int64 }
+
+// TestBytesAreConserved: what an invocation moves follows from who reads what
+// where. Through the store, a datum is put once and fetched by each reader. Under
+// FaaStore each reader fetches it, too, be it from the store or from memory. A
+// datum that is streamed is sent once to the broker and fetched once by each node
+// that reads it, however many read it there; readers on its own node have it from
+// memory, each for itself, where also a result stays; what is short goes inline.
+func TestBytesAreConserved(t *testing.T) {
+	for _, name := range append(benchmarks.Names(), "chain.yaml", "diamond.yaml", "foreach.yaml", "inline.yaml") {
+		p := plan(t, fmt.Sprintf("name: bytes\nworkflows: [%s]\ncluster: {workers: 3}\nload: {clients: 1, limit: 2}\nschedulers: %s\n", name, allPairs("spread")))
+		w := p.Trial(0, 0).Workflows[0]
+		if slices.ContainsFunc(w.Functions, func(f workflow.Function) bool { return f.Kind == workflow.Switch }) {
+			continue // What is streamed for a branch that is not taken is sent and not read.
+		}
+		for point := range p.Points {
+			scheduler := p.Points[point].Scheduler
+			r := simulate(t, p, point)
+			var stored, streamed traffic
+			fetched := int64(0)
+			for _, d := range movedData(w, r.tasks) {
+				stored.written += d.bytes
+				stored.read += d.bytes * int64(d.near+d.far)
+				fetched += d.bytes * int64(d.near+d.far)
+				if d.bytes <= 16*1024 {
+					continue
+				}
+				if d.nodes > 0 {
+					streamed.written += d.bytes
+					streamed.read += d.bytes * int64(d.nodes)
+				}
+				if d.near > 0 || d.far == 0 {
+					streamed.localWritten += d.bytes
+					streamed.localRead += d.bytes * int64(d.near)
+				}
+			}
+			for _, f := range w.Functions {
+				for _, in := range f.Inputs {
+					if in.From == workflow.GlobalInput {
+						bytes := in.Size * int64(w.Instances(f.Scope))
+						stored.read, streamed.read, fetched = stored.read+bytes, streamed.read+bytes, fetched+bytes
+					}
+				}
+			}
+			for _, i := range r.invocations {
+				got := traffic{i.RemoteWritten, i.RemoteRead, i.LocalWritten, i.LocalRead}
+				what := fmt.Sprintf("%s under %s: invocation %d moved %+v", name, scheduler, i.Number, got)
+				switch {
+				case strings.HasSuffix(scheduler, "remote"):
+					if got != stored {
+						t.Errorf("%s, by hand %+v", what, stored)
+					}
+				case strings.HasSuffix(scheduler, "faastore"):
+					if got.read+got.localRead != fetched || got.written+got.localWritten < stored.written {
+						t.Errorf("%s; %d bytes are read and at least %d written", what, fetched, stored.written)
+					}
+				default:
+					if got != streamed {
+						t.Errorf("%s, by hand %+v", what, streamed)
+					}
+				}
+			}
+		}
+	}
+}
+
+// movedDatum is an output of a task, or an item of a list.
+type movedDatum struct {
+	bytes     int64
+	near, far int // tasks that read it, on its own node and on others
+	nodes     int // those others
+}
+
+// movedData lists the data of the first invocation by what its tasks read. A task
+// reads of a list what lies on its own path, which for a task in the foreach is
+// one item, and for one outside all of them.
+func movedData(w *workflow.Workflow, tasks []record.Task) []movedDatum {
+	var all []movedDatum
+	for i := range tasks {
+		producer := &tasks[i]
+		if producer.Number != 0 {
+			continue
+		}
+		for o := range w.Functions[producer.Function].Outputs {
+			output := &w.Functions[producer.Function].Outputs[o]
+			paths := []workflow.Path{producer.Path}
+			if output.List {
+				paths = nil
+				for item, n := uint32(0), uint32(output.Items.Mean()); item < n; item++ {
+					paths = append(paths, producer.Path.Item(item, n))
+				}
+			}
+			for _, path := range paths {
+				d := movedDatum{bytes: int64(math.Round(output.Size.Quantile(0.5, path.Last().Index)))}
+				nodes := map[engine.NodeID]bool{}
+				for k := range tasks {
+					reader := &tasks[k]
+					depth := min(path.Depth(), reader.Path.Depth())
+					reads := slices.ContainsFunc(w.Functions[reader.Function].Inputs, func(in workflow.Input) bool {
+						return in.From == producer.Function && in.Output == int32(o)
+					})
+					switch {
+					case reader.Number != 0 || !reads || path.Outer(depth) != reader.Path.Outer(depth):
+					case reader.Node == producer.Node:
+						d.near++
+					default:
+						d.far++
+						nodes[reader.Node] = true
+					}
+				}
+				d.nodes = len(nodes)
+				all = append(all, d)
+			}
+		}
+	}
+	return all
 }
