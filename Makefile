@@ -32,7 +32,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Partition' ./engine/placement
 
 golden:
-	$(GO) test ./engine/mastersp ./engine/workersp ./scenarios ./results/figures ./results/views -rewrite
+	$(GO) test ./engine/mastersp ./engine/workersp ./engine/dataflower ./scenarios ./results/figures ./results/views -rewrite
 
 fuzz:
 	@for p in $$($(GO) list ./...); do \
