@@ -424,8 +424,18 @@ func (w *world) lastLink(i *invocation) chainLink {
 			}
 		}
 	}
-	if last.task == none {
-		return w.upToEnd(w.latest(i))
+	if last.task != none {
+		return last
+	}
+	// Nothing was posted to the end: all that is left of the workflow is dead, or
+	// a list was empty. Whoever decided that did so by what was there last.
+	for at := i.posts; at != none; at = w.posts.At(at).earlier {
+		consider(w.upToPost(i, w.posts.At(at).datum))
+	}
+	for at := i.first; at != none; at = w.log.At(at).next {
+		if r := w.log.At(at); r.outcome == engine.Completed && r.attempt == i.id.Attempt {
+			consider(w.upToEnd(at))
+		}
 	}
 	return last
 }

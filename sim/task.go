@@ -575,6 +575,9 @@ func (w *world) putLogged(at uint32) {
 	t := w.tasks.At(at)
 	t.compute += w.now - t.mark
 	t.mark = w.now
+	if t.items == 0 && t.plan.Announce { // That a list is empty may be all that is waited for.
+		w.recordPost(t, int32(w.posting(t)), &t.subject.Path, 0)
+	}
 	w.putItem(at)
 }
 
