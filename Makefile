@@ -15,6 +15,7 @@ help:
 test: lint
 	$(GO) test -race ./...
 	$(GO) test -tags invariants ./engine/...
+	$(GO) test -tags invariants -run 'TestRandom|TestTimelines' ./sim
 	$(GO) test -run 'TestQueueing|TestInFull' ./sim ./results/repro
 	@./.ci/missing
 
