@@ -34,7 +34,7 @@ name: faults
 workflows: [%s]
 cluster: {workers: 3}
 load: {arrivals: constant, rate: %s, limit: 60}
-schedulers: [mastersp, faasflow, dataflower, mastersp+spread+pipe, workersp+spread+pipe, dataflower+hash+remote, dataflower+faasflow+faastore]
+schedulers: [mastersp, faasflow, dataflower, workersp+spread+pipe, dataflower+hash+remote]
 timeout: 60s
 overrides: {invocation: {attempts: 6, task_retries: 2, detect: 500ms}}
 faults: %s
