@@ -69,16 +69,16 @@ type Effect struct {
 	// Held is how much of the time since then a container has been held back
 	// that then took up the task.
 	Held Time
-	// Cause is what completed the trigger of a task: the datum that arrived
-	// last, or the function whose end it was. Its function is NoFunction if
-	// it was neither.
+	// Cause is what completed the trigger of a task, or had a switch evaluated:
+	// the datum that arrived last, or the function that ended, or switch that
+	// chose. Its function is NoFunction if that is for others to find out.
 	Cause  Cause
 	Number int64
 	Plan   Plan
 	Message
 }
 
-// Cause names what a task was triggered by: datum Output of an instance of
+// Cause names what something was triggered by: datum Output of an instance of
 // Function, or its end if Output is negative. The instance, or the item of a
 // list, is the one that has to do with the task's own path; where that leaves
 // several, Item says which.

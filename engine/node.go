@@ -399,10 +399,11 @@ func (n *Node) Send(m Message) {
 	n.effects.add(EffectSend).Message = m
 }
 
-// Evaluate has a switch evaluated. EventSwitched will tell the branch.
-func (n *Node) Evaluate(subject Subject, call int32) {
+// Evaluate has a switch evaluated. EventSwitched will tell the branch. cause is
+// kept for the records.
+func (n *Node) Evaluate(subject Subject, call int32, cause Cause) {
 	e := n.effects.add(EffectEvaluate)
-	e.Subject, e.Call = subject, call
+	e.Subject, e.Call, e.Cause = subject, call, cause
 	n.deployments[subject.Invocation.Epoch].plan(&e.Plan, &subject, &n.system.Rules)
 	e.Plan.Targets = nil
 }

@@ -14,18 +14,18 @@ import (
 // FigureKind is a kind of figure that a scenario may ask for.
 type FigureKind struct {
 	Name, About string
-	// Metric, X and Log tell what else a scenario may say of it.
-	Metric, X, Log bool
+	// Metric, X, Panels and Log tell what else a scenario may say of it.
+	Metric, X, Panels, Log bool
 }
 
 // FigureKinds lists the kinds of figures.
 func FigureKinds() []FigureKind {
 	return []FigureKind{
-		{Name: "latency", About: "grouped bars of the mean with 95 % intervals, a group for each workflow or axis value", Metric: true, Log: true},
-		{Name: "bars", About: "the same for any metric", Metric: true, Log: true},
+		{Name: "latency", About: "grouped bars of the mean with 95 % intervals, a group for each workflow or axis value", Metric: true, Panels: true, Log: true},
+		{Name: "bars", About: "the same for any metric", Metric: true, Panels: true, Log: true},
 		{Name: "cdf", About: "distribution of the latencies of single invocations", Log: true},
 		{Name: "latency-by-rate", About: "mean latency along an axis of numbers", Metric: true, X: true, Log: true},
-		{Name: "breakdown", About: "stacked bars: where the latency goes"},
+		{Name: "breakdown", About: "stacked bars: where the latency goes", Panels: true},
 		{Name: "timeline", About: "latency of invocations and invocations under way, over time"},
 		{Name: "gantt", About: "what the function instances of one invocation did, and when"},
 	}
@@ -50,7 +50,7 @@ func checkFigures(doc *yamlfile.Document, s *Scenario) {
 			key      string
 			set, has bool
 		}{
-			{"metric", use.Metric != "", kind.Metric}, {"x", use.X != "", kind.X}, {"log", use.Log, kind.Log},
+			{"metric", use.Metric != "", kind.Metric}, {"x", use.X != "", kind.X}, {"panels", use.Panels != "", kind.Panels}, {"log", use.Log, kind.Log},
 		} {
 			if said.set && !said.has {
 				doc.Errorf(path+"."+said.key, "the figure %s has no %s to choose", use.Kind, said.key)
@@ -66,6 +66,9 @@ func checkFigures(doc *yamlfile.Document, s *Scenario) {
 		if kind.X {
 			checkX(doc, path, use.X, s.Axes)
 		}
+		if use.Panels != "" && findAxis(s.Axes, use.Panels) < 0 {
+			doc.Errorf(path+".panels", "there is no axis %q", use.Panels)
+		}
 		if use.Kind == "gantt" && !s.Tasks {
 			doc.Errorf(path, "the figure gantt needs the function instances: add tasks: true")
 		}
@@ -80,7 +83,7 @@ func checkFigures(doc *yamlfile.Document, s *Scenario) {
 // checkX makes sure that there is an axis of numbers, of the given name if
 // that is not empty.
 func checkX(doc *yamlfile.Document, path, name string, axes []AxisUse) {
-	at := slices.IndexFunc(axes, func(a AxisUse) bool { return a.Name == name })
+	at := findAxis(axes, name)
 	switch {
 	case name == "" && !slices.ContainsFunc(axes, AxisUse.numeric):
 		doc.Errorf(path, "the figure is drawn along an axis of numbers with equal units, and there is none")
@@ -89,6 +92,10 @@ func checkX(doc *yamlfile.Document, path, name string, axes []AxisUse) {
 	case name != "" && !axes[at].numeric():
 		doc.Errorf(path+".x", "the values of %s are not numbers with equal units", name)
 	}
+}
+
+func findAxis(axes []AxisUse, name string) int {
+	return slices.IndexFunc(axes, func(a AxisUse) bool { return a.Name == name })
 }
 
 // numeric reports whether the labels of all values are numbers, with the same

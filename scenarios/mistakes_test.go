@@ -273,6 +273,8 @@ func TestMistakesInFigures(t *testing.T) {
 s.yaml:5:40: figures[0].x: the figure cdf has no x to choose
 s.yaml:5:72: figures[1].log: the figure gantt has no log to choose`},
 		{with(`figures: [latency-by-rate]`), `s.yaml:5:11: figures[0]: the figure is drawn along an axis of numbers with equal units, and there is none`},
+		{with(`figures: [{kind: bars, panels: load.rate}, {kind: cdf, panels: load.limit}]`, `axes: {load.limit: [1, 2]}`), `s.yaml:5:32: figures[0].panels: there is no axis "load.rate"
+s.yaml:5:64: figures[1].panels: the figure cdf has no panels to choose`},
 		{with(`figures: [{kind: latency-by-rate, x: load.rate}]`, `axes: {load.limit: [1, 2]}`), `s.yaml:5:38: figures[0].x: there is no axis "load.rate"`},
 		{with(`figures: [{kind: latency-by-rate, x: profile}]`, `axes: {profile: [ideal, faasflow-testbed]}`), `s.yaml:5:38: figures[0].x: the values of profile are not numbers with equal units`},
 		{with(`figures: [latency, {kind: latency}]`), `s.yaml:5:20: figures[1]: there is a figure of this kind and metric already`},

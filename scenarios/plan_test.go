@@ -335,3 +335,20 @@ func TestEverythingThatShipsIsListed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestLeadingNumber(t *testing.T) {
+	for _, test := range []struct {
+		text   string
+		number float64
+		unit   string
+		ok     bool
+	}{
+		{"30/min", 30, "/min", true}, {"1.5s", 1.5, "s", true}, {"50MB/s", 50, "MB/s", true}, {"8", 8, "", true},
+		{"", 0, "", false}, {"fast", 0, "fast", false}, {"1.2.3", 0, "", false}, {"é", 0, "é", false},
+	} {
+		number, unit, ok := scenarios.LeadingNumber(test.text)
+		if ok != test.ok || ok && (number != test.number || unit != test.unit) {
+			t.Errorf("%q is %v %q %v, want %v %q %v", test.text, number, unit, ok, test.number, test.unit, test.ok)
+		}
+	}
+}

@@ -164,5 +164,6 @@ type FigureUse struct {
 	Kind   string `yaml:"kind,required" json:"kind" doc:"What kind of figure."`
 	Metric string `yaml:"metric" json:"metric,omitempty" doc:"The metric shown. Default: latency."`
 	X      string `yaml:"x" json:"x,omitempty" doc:"The axis drawn along. Default: the first that has numbers."`
+	Panels string `yaml:"panels" json:"panels,omitempty" doc:"The axis that has a panel for each of its values. Default: all is in one."`
 	Log    bool   `yaml:"log" json:"log,omitempty" doc:"Whether the y axis is logarithmic."`
 }

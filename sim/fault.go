@@ -330,24 +330,7 @@ func (w *world) crash(f *scenarios.Fault) {
 
 // loseMemory voids the data that a node keeps for others. Invocations that
 // still need some of it learn so when they look.
-func (w *world) loseMemory(id engine.NodeID) {
-	for wf := range w.invocations {
-		for slot := range w.invocations[wf] {
-			if i := &w.invocations[wf][slot]; i.alive {
-				for at := i.first; at != none; at = w.log.At(at).next {
-					if w.log.At(at).node == id {
-						w.log.At(at).memoryLost = true
-					}
-				}
-				for at := i.posts; at != none; at = w.posts.At(at).earlier {
-					if p := w.posts.At(at); p.node == id {
-						p.lost = true
-					}
-				}
-			}
-		}
-	}
-}
+func (w *world) loseMemory(id engine.NodeID) { w.nodes[id].emptied = w.now }
 
 // failTask ends a task that could not get on.
 func (w *world) failTask(at uint32, o engine.Outcome) {

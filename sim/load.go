@@ -27,7 +27,6 @@ type workflowLoad struct {
 	// postingOrder lists the outputs of a function in the order they are
 	// posted, where that is not the order of the file.
 	postingOrder [][]int32
-	chains       []engine.Time // scratch
 }
 
 // client is one closed-loop client.
@@ -44,7 +43,7 @@ type arrival struct {
 }
 
 func newLoad(p *load.Plan, source draw.Source, index int, wf *workflow.Workflow) workflowLoad {
-	l := workflowLoad{plan: p, chains: make([]engine.Time, len(wf.Functions))}
+	l := workflowLoad{plan: p}
 	if p.Clients == 0 {
 		l.arrivals = p.Arrivals(source, uint64(index))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/draw"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/chain"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/units"
 )
@@ -30,6 +31,7 @@ type node struct {
 	held        []engine.Event // while paused
 
 	memory    *server
+	emptied   engine.Time // when all in its memory was lost; never, if below 0
 	processor *server
 	egress    linkID
 	ingress   linkID
@@ -60,7 +62,7 @@ func (w *world) build(mesh bool) {
 	for i, m := range machines {
 		node := &w.nodes[i]
 		node.engine = engine.NewNode(engine.NodeID(i), w.system)
-		node.up, node.slow = true, 1
+		node.up, node.slow, node.emptied = true, 1, -1
 		link := m.Link
 		if link == units.Unlimited {
 			link = w.trial.Profile.Network.Link
@@ -283,12 +285,7 @@ func (w *world) send(m *engine.Message) {
 	if i := w.invocation(m.Invocation); i != nil {
 		i.record.Messages++
 	}
-	kind := controlMessage
-	switch m.Kind {
-	case engine.MessageProbe, engine.MessageProbed, engine.MessageInform, engine.MessageInformed:
-		kind = controlProbe
-	}
-	w.traceControl(&m.Subject, kind, w.now, w.now+w.cost.message)
+	w.recordWait(&m.Subject, chain.MessageWait(m.Kind), w.now, w.now+w.cost.message)
 	at := w.messages.Take()
 	*w.messages.At(at) = *m
 	w.after(w.cost.message, event{kind: evMessage, a: at})

@@ -1,6 +1,9 @@
 package sim
 
-import "github.com/flowtwin/flowtwin/engine"
+import (
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/results/chain"
+)
 
 // store is the remote store: operations take their time, and if it has only
 // so many servers, wait for one. Transfers are the network's.
@@ -79,7 +82,7 @@ func (w *world) operationDone(at uint32) {
 	w.requests.Give(at)
 	switch {
 	case r.engine:
-		w.traceControl(&r.event.Subject, controlSync, r.begun, w.now)
+		w.recordWait(&r.event.Subject, chain.Sync, r.begun, w.now)
 		if w.nodes[r.node].incarnation == r.incarnation {
 			w.tell(r.node, &r.event)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/flowtwin/flowtwin/engine/data"
 	"github.com/flowtwin/flowtwin/engine/draw"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/chain"
 )
 
 // task is an instance of a function that runs in a container, or a switch
@@ -135,7 +136,7 @@ func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
 func (w *world) evaluate(id engine.NodeID, e *engine.Effect) {
 	at := w.newTask(id, e)
 	t := w.tasks.At(at)
-	t.isSwitch, t.queued = true, w.now
+	t.isSwitch, t.queued, t.cause = true, w.now, e.Cause
 	w.lookup(at)
 }
 
@@ -252,10 +253,13 @@ func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 		return
 	}
 	if w.uncertain[id.Workflow] {
-		r := w.hasRun(id, in.From, producer)
-		if r == nil {
+		var ran *chain.Task
+		if invocation := w.invocation(id); invocation != nil {
+			ran = invocation.chain.Ran(in.From, producer)
+		}
+		if ran == nil {
 			k = key{source: engine.FromNowhere}
-		} else if r.memoryLost && k.source == engine.FromMemory {
+		} else if k.source == engine.FromMemory && w.memoryLost(ran.Node, ran.Ended) {
 			t.dataLost = true
 		}
 	}
@@ -276,8 +280,10 @@ func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path
 		return
 	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, d):
 		k.source = engine.FromDisk
-	case i != nil && k.source == engine.FromMemory && len(w.faults) > 0 && w.memoryLost(i, d):
-		t.dataLost = true
+	case i != nil && k.source == engine.FromMemory && len(w.faults) > 0:
+		if p := i.chain.Last(in.From, in.Output, path); p != nil && w.memoryLost(p.Node, p.At) {
+			t.dataLost = true
+		}
 	}
 	if k.source == engine.FromDisk && (w.cost.early || w.cost.race) {
 		for len(t.coming) < len(t.keys) {
@@ -295,12 +301,7 @@ func (w *world) heardOf(i *invocation, t *task, source engine.Source, d *datum) 
 	if source == engine.FromDisk {
 		return w.prefetchOf(i, t, d) != none
 	}
-	for at := i.posts; at != none; at = w.posts.At(at).earlier {
-		if p := w.posts.At(at); p.datum == *d && p.attempt == t.subject.Invocation.Attempt {
-			return true
-		}
-	}
-	return false
+	return i.chain.Last(d.function, d.output, &d.path) != nil
 }
 
 // spill notes that a datum has gone from memory to disk.
@@ -743,7 +744,10 @@ func (w *world) branch(s *engine.Subject) int {
 func (w *world) switched(at uint32) {
 	t := w.tasks.At(at)
 	branch := w.branch(&t.subject)
-	w.traceControl(&t.subject, controlSync, t.queued, w.now)
+	w.recordWait(&t.subject, chain.Sync, t.queued, w.now)
+	if i := w.invocation(t.subject.Invocation); i != nil {
+		i.chain.Chosen(chain.Choice{Subject: t.subject, Branch: branch, Node: t.node, Cause: t.cause})
+	}
 	e := engine.Event{
 		Kind: engine.EventSwitched, Number: int64(branch),
 		Message: engine.Message{Subject: t.subject, Call: t.call},

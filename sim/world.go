@@ -60,7 +60,6 @@ type world struct {
 	streams  slab.Slab[stream]
 	// prefetches of streams
 	prefetches slab.Slab[prefetch]
-	posts      slab.Slab[postRecord]
 	requests   slab.Slab[request]
 
 	loads       []workflowLoad
@@ -69,10 +68,8 @@ type world struct {
 	ending      []invocation   // have ended, but for tasks that still run
 	caps        [][]int32      // by workflow and function: which of the nodes' classes
 	announces   bool           // engines are told what is posted
-	log         slab.Slab[taskRecord]
-	traced      bool // tasks are recorded
-	controls    slab.Slab[controlRecord]
-	scratch     []controlRecord
+	traced      bool           // tasks are recorded
+	driven      bool           // functions are triggered by their data
 	finished    []finished
 	open        int // invocations sent and not finished
 	sending     int // clients and arrival processes that are not done
@@ -165,6 +162,7 @@ func newWorld(t *scenarios.Trial, r record.Recorder, mesh bool) (*world, error) 
 		servers: p.Store.Servers, busy: engine.Time(p.Store.Busy), up: true,
 		individually: p.Store.Servers > 0 || len(t.Faults) > 0,
 	}
+	_, w.driven = t.Scheduler.Control.(engine.DataDriven)
 	w.build(mesh)
 	w.invocations = make([][]invocation, len(t.Workflows))
 	for i := range t.Loads {

@@ -192,7 +192,7 @@ func TestBadUsage(t *testing.T) {
 		"report":                               "at least one argument is expected",
 		"report nothing":                       "nothing: there is no such run directory",
 		"repro":                                "the paper: faasflow",
-		"repro nothing":                        `there is no paper "nothing" to reproduce: there is faasflow`,
+		"repro nothing":                        `there is no paper "nothing" to reproduce: there is dataflower, faasflow`,
 		"repro faasflow tail":                  `faasflow has no figure "tail": there are scheduling-overhead, data-overhead, latency, colocation, tail-latency, rate-bandwidth, partition-cost`,
 		"import nothing .":                     `unknown command "nothing" for "flowtwin import"`,
 		"import faasflow":                      "flat_workflow.yaml",

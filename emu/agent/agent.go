@@ -14,6 +14,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/wire"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/results/chain"
 )
 
 // Config is what an agent is given.
@@ -89,9 +90,10 @@ type Observer interface {
 	Sent(m *engine.Message)
 	// Received: it has arrived.
 	Received(m *engine.Message, sent, at engine.Time)
-	// Waited: the engine waited for an operation on the database, or for a
-	// switch, whose inputs were moved.
-	Waited(s *engine.Subject, from, to engine.Time, moved function.Bytes)
+	// Waited: the engine waited for an operation on the database. Chosen: it
+	// waited for a switch, whose inputs were moved.
+	Waited(s *engine.Subject, from, to engine.Time)
+	Chosen(c *chain.Choice, from, to engine.Time, moved function.Bytes)
 	// Carried: bytes were moved on behalf of an attempt, outside its tasks.
 	Carried(i engine.Invocation, b function.Bytes)
 	// Started: a container has been given a task, Ended: it has run it.
@@ -472,13 +474,15 @@ func ownPlan(p *engine.Plan) engine.Plan {
 func (a *Agent) evaluate(now engine.Time, e *engine.Effect) {
 	answer := engine.Event{Kind: engine.EventSwitched, Message: e.Message}
 	task := &function.Task{Instance: a.instance(e), Plan: ownPlan(&e.Plan)}
+	choice := chain.Choice{Subject: e.Subject, Node: a.Node, Cause: e.Cause}
 	a.work.Go(func() {
 		moved, err := a.Runtime.Fetch(a.ctx, task)
 		if err != nil && a.ctx.Err() == nil { // Which branch it takes does not depend on them.
 			a.Observer.Failed(fmt.Errorf("a switch cannot read its inputs: %w", err))
 		}
-		answer.Number = int64(a.Facts.Branch(&task.Instance))
-		a.Observer.Waited(&task.Subject, now, a.Now(), moved)
+		choice.Branch = a.Facts.Branch(&task.Instance)
+		answer.Number = int64(choice.Branch)
+		a.Observer.Chosen(&choice, now, a.Now(), moved)
 		a.Tell(&answer)
 	})
 }
@@ -489,7 +493,7 @@ func (a *Agent) document(now engine.Time, e *engine.Effect) {
 		if err := a.Documents.Perform(a.ctx, answer.Document, &answer.Subject, answer.Items); err != nil && a.ctx.Err() == nil {
 			a.Observer.Failed(fmt.Errorf("the operation %s on the database: %w", answer.Document, err))
 		}
-		a.Observer.Waited(&answer.Subject, now, a.Now(), function.Bytes{})
+		a.Observer.Waited(&answer.Subject, now, a.Now())
 		a.Tell(&answer)
 	})
 }

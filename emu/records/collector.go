@@ -1,13 +1,16 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/chain"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
@@ -44,23 +47,17 @@ type arrival struct {
 
 // invocation is what is known of one that has not ended.
 type invocation struct {
-	attempt  uint16
-	record   record.Invocation
-	tasks    []*task
-	controls []control
+	attempt uint16
+	record  record.Invocation
+	tasks   []chain.Task
+	posts   []chain.Post
+	choices []chain.Choice
+	waits   []chain.Wait
 	// running counts the tasks that a container has taken up. It may have
 	// ended before they have: then its record waits for theirs.
 	running int
 	ended   bool
 	name    engine.Invocation
-}
-
-// task is one that has run, in the order of their ends.
-type task struct {
-	record.Task
-	attempt uint16
-	cause   engine.Cause
-	posts   []function.Post
 }
 
 // NewCollector returns a collector. ended is called when an invocation has
@@ -134,34 +131,42 @@ func (c *Collector) Received(m *engine.Message, sent, at engine.Time) {
 	if !c.traced {
 		return
 	}
-	kind := controlMessage
-	switch m.Kind {
-	case engine.MessageProbe, engine.MessageProbed, engine.MessageInform, engine.MessageInformed:
-		kind = controlProbe
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := c.of(m.Invocation); i != nil {
-		i.note(&m.Subject, kind, sent, at)
+		i.note(&m.Subject, chain.MessageWait(m.Kind), sent, at)
 	}
 }
 
 // Waited implements agent.Observer.
-func (c *Collector) Waited(s *engine.Subject, from, to engine.Time, moved function.Bytes) {
+func (c *Collector) Waited(s *engine.Subject, from, to engine.Time) {
+	if !c.traced {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := c.of(s.Invocation); i != nil {
+		i.note(s, chain.Sync, from, to)
+	}
+}
+
+// Chosen implements agent.Observer.
+func (c *Collector) Chosen(choice *chain.Choice, from, to engine.Time, moved function.Bytes) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bytes.Add(&moved)
-	if i := c.of(s.Invocation); i != nil {
+	if i := c.of(choice.Invocation); i != nil {
 		i.moved(&moved)
+		i.choices = append(i.choices, *choice)
 		if c.traced {
-			i.note(s, controlSync, from, to)
+			i.note(&choice.Subject, chain.Sync, from, to)
 		}
 	}
 }
 
 // note keeps what the control plane has waited for.
-func (i *invocation) note(s *engine.Subject, kind controlKind, from, to engine.Time) {
-	i.controls = append(i.controls, control{kind, s.Invocation.Attempt, s.Function, s.Path, from, to})
+func (i *invocation) note(s *engine.Subject, kind chain.WaitKind, from, to engine.Time) {
+	i.waits = append(i.waits, chain.Wait{Kind: kind, Attempt: s.Invocation.Attempt, Function: s.Function, Path: s.Path, From: from, To: to})
 }
 
 func (i *invocation) moved(b *function.Bytes) {
@@ -206,14 +211,20 @@ func (c *Collector) Ended(r *agent.Report) {
 	if i == nil {
 		return
 	}
-	t := &task{attempt: r.Invocation.Attempt, Task: record.Task{
+	t := chain.Task{Attempt: r.Invocation.Attempt, Cause: r.Cause, Task: record.Task{
 		Workflow: i.record.Workflow, Number: i.record.Number, Function: r.Function, Path: r.Path, Try: int(r.Try),
 		Node: r.Node, Container: r.Container.Index, Cold: r.Cold, Outcome: r.Outcome,
 		Queued: r.Queued, Started: r.Result.Started, Ended: r.Result.Ended, Fetch: r.Fetch, Put: r.Put,
 		Retry: r.Retry, Conflicts: r.Conflicts, Streamed: r.Streamed, Held: min(r.Held, r.Result.Started-r.Queued),
-	}, cause: r.Cause, posts: r.Posts}
+	}}
 	t.Compute = t.Ended - t.Started - t.Fetch - t.Put
 	i.tasks = append(i.tasks, t)
+	for _, p := range r.Posts {
+		i.posts = append(i.posts, chain.Post{
+			Function: r.Function, Output: p.Key.Output, Path: p.Key.Path, Attempt: r.Invocation.Attempt, Node: r.Node,
+			Way: p.Way, At: p.At, Put: p.Put,
+		})
+	}
 	record := &i.record
 	record.FetchTime += r.Fetch
 	record.PutTime += r.Put
@@ -274,20 +285,42 @@ func (c *Collector) Finished(at engine.Time, id engine.Invocation, o engine.Outc
 func (c *Collector) complete(i *invocation) {
 	delete(c.invocations, i.name)
 	r := &i.record
-	_, driven := c.trial.Scheduler.Control.(engine.DataDriven)
-	chain := newChain(c.trial.Workflows[r.Workflow], i, driven)
-	chain.phases()
-	chain.criticalTime()
+	all := c.chainOf(i)
+	all.Close(r)
 	price := &c.trial.Profile.Price
 	r.Cost = price.GBSecond*r.ContainerByteTime/1e18 + price.Task*float64(r.Tasks)
 	if c.traced {
-		chain.divideControl()
-		for _, t := range i.tasks {
-			c.recorder.Task(&t.Task)
+		tasks := all.Tasks()
+		for t := range tasks {
+			c.recorder.Task(&tasks[t].Task)
 		}
 	}
 	c.recorder.Invocation(r)
 	c.recorded()
+}
+
+// chainOf tells a chain of all that was observed of an invocation. Agents report
+// at the same time, so the order is made certain here.
+func (c *Collector) chainOf(i *invocation) *chain.Chain {
+	slices.SortStableFunc(i.tasks, func(a, b chain.Task) int { return cmp.Compare(a.Ended, b.Ended) })
+	slices.SortStableFunc(i.posts, func(a, b chain.Post) int { return cmp.Compare(a.At, b.At) })
+	_, driven := c.trial.Scheduler.Control.(engine.DataDriven)
+	var all chain.Chain
+	all.Begin(c.trial.Workflows[i.record.Workflow], driven)
+	all.Attempt(i.attempt)
+	for _, t := range i.tasks {
+		all.Ended(t)
+	}
+	for _, p := range i.posts {
+		all.Posted(p)
+	}
+	for _, choice := range i.choices {
+		all.Chosen(choice)
+	}
+	for _, w := range i.waits {
+		all.Waited(w)
+	}
+	return &all
 }
 
 // Failed implements agent.Observer.

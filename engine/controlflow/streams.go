@@ -26,7 +26,7 @@ func (fl *Flow) Run(subject engine.Subject, call int32) {
 
 func (fl *Flow) begin(subject engine.Subject, call int32, cause engine.Cause) {
 	if fl.node.Workflow(subject.Invocation).Functions[subject.Function].Kind == workflow.Switch {
-		fl.node.Evaluate(subject, call)
+		fl.node.Evaluate(subject, call, cause)
 	} else {
 		fl.node.Run(subject, call, cause)
 	}

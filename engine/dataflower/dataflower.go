@@ -122,8 +122,10 @@ func (c *control) Handle(e engine.Event) {
 		s.cause = engine.CausedBy(e.Function, int32(e.Number), &e.Path)
 		c.received(&e)
 	case engine.EventTaskEnded:
+		s.cause = engine.Cause{Function: e.Function, Output: -1}
 		c.ended(e.Subject)
 	case engine.EventSwitched:
+		s.cause = engine.Cause{Function: e.Function, Output: -1}
 		c.switched(e.Subject, int(e.Number))
 	}
 	if len(s.inbox.Ready) > 0 {
@@ -144,7 +146,7 @@ func (c *control) startReady(i engine.Invocation, s *state) {
 		case workflow.Task:
 			c.node.Run(subject, 0, s.cause)
 		case workflow.Switch:
-			c.node.Evaluate(subject, 0)
+			c.node.Evaluate(subject, 0, s.cause)
 		case workflow.End:
 			c.ended(subject)
 		}
@@ -191,11 +193,13 @@ func (c *control) deliver(m *engine.Message) {
 	case engine.MessageInformed:
 		c.informed(m.Invocation)
 	case engine.MessageTrigger:
-		c.setCause(m.Invocation, m.Call)
+		c.owe(m)
 		c.resolve(m.Subject, m.Items)
 	case engine.MessageSkip:
+		c.owe(m)
 		c.skip(m.Subject, int32(m.Items))
 	case engine.MessageSkipGather:
+		c.owe(m)
 		c.gather(m.Subject, false)
 	case engine.MessageDead:
 		c.dead(m.Subject)
@@ -210,26 +214,33 @@ func (c *control) deliver(m *engine.Message) {
 
 // Edges.
 
-// setCause notes which function's end a trigger stands for: Call is that
-// function's number, plus 1.
-func (c *control) setCause(i engine.Invocation, call int32) {
-	if call > 0 {
-		c.state(i).cause = engine.Cause{Function: workflow.FunctionID(call - 1), Output: -1}
+// A message along an edge says in Call what it is owed to: the number of the
+// function that has ended, or of the switch that has chosen, plus 1.
+
+// owe takes that for the cause of what follows from a message.
+func (c *control) owe(m *engine.Message) {
+	if m.Call > 0 {
+		c.state(m.Invocation).cause = engine.Cause{Function: workflow.FunctionID(m.Call - 1), Output: -1}
 	}
+}
+
+// owed is the Call of messages that follow from what is being handled.
+func (c *control) owed(i engine.Invocation) int32 {
+	if cause := &c.state(i).cause; cause.Output < 0 {
+		return int32(cause.Function) + 1
+	}
+	return 0
 }
 
 // trigger resolves a control edge that carries no data, with items > 0 one that
 // opens a foreach.
-func (c *control) trigger(subject engine.Subject, items uint32) { c.triggerFrom(subject, items, -1) }
-
-func (c *control) triggerFrom(subject engine.Subject, items uint32, from workflow.FunctionID) {
+func (c *control) trigger(subject engine.Subject, items uint32) {
 	home := c.home(subject.Invocation, subject.Function)
 	if home == c.node.ID() {
-		c.setCause(subject.Invocation, int32(from)+1)
 		c.resolve(subject, items)
 		return
 	}
-	c.node.Send(engine.Message{Kind: engine.MessageTrigger, To: home, Items: items, Call: int32(from) + 1, Subject: subject})
+	c.node.Send(engine.Message{Kind: engine.MessageTrigger, To: home, Items: items, Call: c.owed(subject.Invocation), Subject: subject})
 }
 
 // resolve counts a live control edge into one instance, or into all of a
@@ -287,7 +298,7 @@ func (c *control) die(subject engine.Subject, dead *workflow.Dead) {
 		}
 		switch home := c.home(i, s.Function); {
 		case home != c.node.ID():
-			c.node.Send(engine.Message{Kind: kind, To: home, Items: uint32(s.Edges), Subject: subject})
+			c.node.Send(engine.Message{Kind: kind, To: home, Items: uint32(s.Edges), Call: c.owed(i), Subject: subject})
 		case s.Gather:
 			c.gather(subject, false)
 		default:
@@ -462,15 +473,14 @@ func (c *control) along(subject engine.Subject, to workflow.FunctionID) {
 		return
 	}
 	from, next := w.Functions[subject.Function].Scope, w.Functions[to].Scope
-	cause := subject.Function
 	switch {
 	case next == from:
 		subject.Function = to
-		c.triggerFrom(subject, 0, cause)
+		c.trigger(subject, 0)
 	case w.Scopes[next].Parent == from:
 		if items := c.state(i).joins.Items(next, &subject.Path); items > 0 {
 			subject.Function = to
-			c.triggerFrom(subject, items, cause)
+			c.trigger(subject, items)
 		}
 	}
 }
@@ -480,12 +490,11 @@ func (c *control) along(subject engine.Subject, to workflow.FunctionID) {
 func (c *control) passEmpty(subject engine.Subject, scope workflow.ScopeID) {
 	i := subject.Invocation
 	w := c.node.Workflow(i)
-	cause := subject.Function
 	for _, f := range w.Scopes[scope].Gatherers {
 		for _, merge := range w.Functions[f].Next {
 			if w.Functions[merge].Scope == w.Scopes[scope].Parent {
 				subject.Function = merge
-				c.triggerFrom(subject, 0, cause)
+				c.trigger(subject, 0)
 			}
 		}
 	}
@@ -509,22 +518,22 @@ func (c *control) gather(subject engine.Subject, ran bool) {
 		return
 	}
 	w := c.node.Workflow(i)
-	function := &w.Functions[subject.Function]
-	cause := subject.Function
+	from := subject.Function
+	function := &w.Functions[from]
 	subject.Path = subject.Path.Parent()
 	for _, merge := range function.Next {
-		if w.Functions[merge].Scope != w.Scopes[function.Scope].Parent || c.edges[i.Workflow].carried(w, cause, merge) {
+		if w.Functions[merge].Scope != w.Scopes[function.Scope].Parent || c.edges[i.Workflow].carried(w, from, merge) {
 			continue
 		}
 		subject.Function = merge
 		home := c.home(i, merge)
 		switch {
 		case alive:
-			c.triggerFrom(subject, 0, cause)
+			c.trigger(subject, 0)
 		case home == c.node.ID():
 			c.skip(subject, 1)
 		default:
-			c.node.Send(engine.Message{Kind: engine.MessageSkip, To: home, Items: 1, Subject: subject})
+			c.node.Send(engine.Message{Kind: engine.MessageSkip, To: home, Items: 1, Call: c.owed(i), Subject: subject})
 		}
 	}
 }

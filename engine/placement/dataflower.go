@@ -8,7 +8,8 @@ import (
 
 // DataFlower places the four workflows of DataFlower's artefact by its tables,
 // which know up to three workers, and all others as Spread does. A workflow
-// counts as one of the four if it is called so and has their functions.
+// counts as one of the four if it has the functions of one, whatever a scenario
+// calls it.
 //
 // The artefact places transcode of video on worker 0 or 2 by the last digit of
 // the request, on three workers; here it is always worker 0. The function
@@ -21,22 +22,23 @@ type table struct {
 	workers   [3][]int32
 }
 
-// tables returns those of the artefact (gateway.py, main).
-func (DataFlower) tables() map[string]table {
-	return map[string]table{
-		"video": {
+// tables returns those of the artefact (gateway.py, main): of video, word count,
+// recognizer and SVD.
+func (DataFlower) tables() []table {
+	return []table{
+		{
 			[]string{"upload", "split", "simple_process", "transcode", "merge"},
 			[3][]int32{{0, 0, 0, 0, 0}, {0, 0, 0, 1, 1}, {0, 1, 1, 0, 1}},
 		},
-		"wordcount": {
+		{
 			[]string{"start", "count", "merge"},
 			[3][]int32{{0, 0, 0}, {0, 1, 1}, {0, 1, 2}},
 		},
-		"recognizer": {
+		{
 			[]string{"upload", "adult", "violence", "mosaic", "extract", "translate", "censor"},
 			[3][]int32{{0, 0, 0, 0, 0, 0, 0}, {0, 1, 1, 1, 1, 1, 1}, {0, 1, 2, 2, 1, 0, 1}},
 		},
-		"svd": {
+		{
 			[]string{"start", "compute", "merge"},
 			[3][]int32{{0, 0, 0}, {0, 1, 0}, {0, 1, 2}},
 		},
@@ -47,10 +49,11 @@ func (DataFlower) tables() map[string]table {
 func (d DataFlower) Place(workflows []*workflow.Workflow, workers []Worker) (Placement, error) {
 	tables := d.tables()
 	return placeEach(workflows, workers, func(w *workflow.Workflow, f int) int32 {
-		t, known := tables[w.Name]
-		if !known || len(workers) > len(t.workers) || !t.fits(w) {
+		of := slices.IndexFunc(tables, func(t table) bool { return t.fits(w) })
+		if of < 0 || len(workers) > len(tables[of].workers) {
 			return int32(f % len(workers))
 		}
+		t := &tables[of]
 		if at := slices.Index(t.functions, w.Functions[f].Name); at >= 0 {
 			return t.workers[len(workers)-1][at]
 		}

@@ -45,6 +45,8 @@ func (e Estimate) addTo(s *span) {
 // Plot is a figure that can also be a panel of [Panels]: [Bars], [CDF],
 // [Lines] and [Breakdown].
 type Plot interface {
+	// Draw draws the plot as a figure of its own.
+	Draw() Figure
 	// names returns the series in their order.
 	names() []named
 	// chart lays the plot out as the figure wants it.

@@ -148,8 +148,9 @@ func (g Gantt) drawCriticalPath(p *pen, bar func(row int, from, to float64) vg.R
 			continue
 		}
 		before := bar(path[i-1].row, path[i-1].reach.lo, path[i-1].reach.hi)
-		// Down (or up) from the end of the one, then across to the other.
-		start := vg.Point{X: before.Max.X, Y: before.Min.Y}
+		// Down (or up) from where the one did what the other waited for, which
+		// may be before its end, then across to the other.
+		start := vg.Point{X: min(before.Max.X, frame.Min.X), Y: before.Min.Y}
 		end := vg.Point{X: frame.Min.X, Y: (frame.Min.Y + frame.Max.Y) / 2}
 		if path[i-1].row > s.row {
 			start.Y = before.Max.Y

@@ -65,11 +65,11 @@ func TestRowOfAnInvocation(t *testing.T) {
 func TestRowOfATask(t *testing.T) {
 	task := record.Task{
 		Number: 7, Path: workflow.Path{}.Item(3, 8).Item(0, 2), Try: 1, Container: 5, Cold: true, Outcome: engine.DataLost,
-		Queued: 1_000_000_000, Started: 1_100_000_000, Ended: 2_000_000_000, Fetch: 100_000_000, Compute: 799_999_999, Put: 1,
+		Queued: 1_000_000_000, Started: 1_100_000_000, Ended: 2_000_000_000, Fetch: 100_000_000, Compute: 799_999_999, Put: 1, Streamed: 4096,
 		Held: 50_000_000, Until: 1_900_000_000, Before: record.ControlTime{Message: 2, Transfer: 3},
 	}
 	key := record.Key{Scheduler: "mastersp", Workflow: "w"}
-	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001,0,0,0.05,1.9,0,0.000000002,0,0.000000003,0,0\n"
+	want := "0,0,mastersp,w,7,resize,3/8 0/2,1,worker-2,5,1,0,data_lost,1,1.1,2,0.1,0.799999999,0.000000001,0,0,4096,0.05,1.9,0,0.000000002,0,0.000000003,0,0\n"
 	if got := string(task.AppendRow(key.Append(nil), "resize", "worker-2")); got != want {
 		t.Errorf("the row is\n%s want\n%s", got, want)
 	}

@@ -71,7 +71,7 @@ func TestDataFlowersNumbersBelongTogether(t *testing.T) {
 		if busy := value(t, rows, sync) * throughput / 60; busy < 0.95 || busy > 1.01 { // the last request ends after the window
 			t.Errorf("%s: its only client waits for %v of the time", w.name, busy)
 		}
-		// The result is there before the last function has ended.
+		// The gateway's latency is less than what the client waits for.
 		gap := Key{Figure: "stage-gaps", Series: "fire to last function end", Workflow: w.name, Metric: "gap_p50"}
 		end := value(t, rows, gap)
 		gap.Series = "result to last function end"

@@ -1,6 +1,7 @@
 package repro
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,6 +52,9 @@ func bySystem(r *Row) string   { return r.System }
 func byWorkflow(r *Row) string { return r.Workflow }
 func bySeries(r *Row) string   { return r.Series }
 func byFunction(r *Row) string { return r.Function }
+
+// bySeriesOrSystem is for figures of which some have nothing but one system.
+func bySeriesOrSystem(r *Row) string { return cmp.Or(r.Series, r.System) }
 
 // only keeps rows that match.
 func only(rows []Row, matches func(*Row) bool) []Row {

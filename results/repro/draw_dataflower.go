@@ -71,7 +71,8 @@ func drawSeriesBy(labels map[string]string) func(Result, string) figures.Figure 
 		for _, series := range names(result.Rows, bySeries) {
 			for _, metric := range []struct{ name, label string }{{"latency_mean", "mean latency (s)"}, {"latency_p99", "p99 latency (s)"}} {
 				some := only(result.Rows, func(r *Row) bool { return r.Series == series && r.Metric == metric.name })
-				p.Panels = append(p.Panels, figures.Panel{Title: metric.label, Plot: lines(some, bySystem, labels[series], metric.label)})
+				title := strings.TrimSuffix(metric.label, " (s)") + " by " + labels[series]
+				p.Panels = append(p.Panels, figures.Panel{Title: title, Plot: lines(some, bySystem, labels[series], metric.label)})
 			}
 		}
 		return p.Draw()
@@ -126,7 +127,7 @@ func drawFunctionBars(label string) func(Result, string) figures.Figure {
 		p := panels(result, subtitle, 2)
 		for _, w := range names(result.Rows, byWorkflow) {
 			some := only(result.Rows, func(r *Row) bool { return r.Workflow == w })
-			p.Panels = append(p.Panels, figures.Panel{Title: w, Plot: bars(some, byFunction, bySeries, label)})
+			p.Panels = append(p.Panels, figures.Panel{Title: w, Plot: bars(some, byFunction, bySeriesOrSystem, label)})
 		}
 		return p.Draw()
 	}

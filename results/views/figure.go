@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/flowtwin/flowtwin/results/analysis"
@@ -77,7 +76,7 @@ func (g *gallery) draw(use scenarios.FigureUse) ([]Named, error) {
 		}
 		return one(f), nil
 	case "breakdown":
-		return one(g.breakdown()), nil
+		return one(g.breakdown(use)), nil
 	case "timeline":
 		return one(g.timeline()), nil
 	case "gantt":
@@ -120,7 +119,6 @@ type group struct {
 }
 
 func (g *gallery) arrange() {
-	several := severalWorkflows(g.run) && !namedByAxis(g.run)
 	at := map[string]int{}
 	for _, s := range g.run.Series {
 		if !slices.Contains(g.schedulers, s.Scheduler) {
@@ -131,19 +129,25 @@ func (g *gallery) arrange() {
 		if !known {
 			i = len(g.groups)
 			at[key] = i
-			var parts []string
-			if several || len(s.Values) == 0 {
-				parts = append(parts, shortName(s.Workflow))
-			}
-			for _, value := range s.Values {
-				parts = append(parts, shortName(value))
-			}
 			g.groups = append(g.groups, group{
-				name: strings.Join(parts, " "), workflow: s.Workflow, values: s.Values, series: map[string]*analysis.Series{},
+				name: g.groupName(s.Workflow, s.Values), workflow: s.Workflow, values: s.Values, series: map[string]*analysis.Series{},
 			})
 		}
 		g.groups[i].series[s.Scheduler] = s
 	}
+}
+
+// groupName names a group by its workflow, if that says anything, and the
+// values of axes.
+func (g *gallery) groupName(workflow string, values []string) string {
+	var parts []string
+	if severalWorkflows(g.run) && !namedByAxis(g.run) || len(values) == 0 {
+		parts = append(parts, shortName(workflow))
+	}
+	for _, value := range values {
+		parts = append(parts, shortName(value))
+	}
+	return strings.Join(parts, " ")
 }
 
 // shortName leaves out the paper that a built-in workflow is from.
@@ -234,25 +238,54 @@ func scaleOf(log bool) figures.Scale {
 
 func (g *gallery) bars(m metrics.Metric, use scenarios.FigureUse) figures.Figure {
 	q := g.quantity(m)
+	title, subtitle := g.title(strings.ReplaceAll(m.Name, "_", " ")), g.subtitle(true)
+	return g.panels(use.Panels, title, subtitle, func(groups []group, axes []string) figures.Plot {
+		b := figures.Bars{
+			Title: title, Subtitle: subtitle, YLabel: q.label, YScale: scaleOf(use.Log),
+			XLabel: strings.Join(axes, ", "), ValueLabels: len(groups)*len(g.schedulers) <= 16,
+		}
+		for _, group := range groups {
+			b.Groups = append(b.Groups, group.name)
+		}
+		for i, scheduler := range g.schedulers {
+			s := figures.BarSeries{Name: scheduler, Style: i + 1}
+			for _, group := range groups {
+				s.Values = append(s.Values, q.of(group.series[scheduler]))
+			}
+			b.Series = append(b.Series, s)
+		}
+		return b
+	})
+}
+
+// panels draws a plot for each value of an axis; a single one if no axis is
+// named. A plot is told its groups, and the axes that these differ in.
+func (g *gallery) panels(axis, title, subtitle string, plot func([]group, []string) figures.Plot) figures.Figure {
+	by := slices.Index(g.run.Axes, axis)
 	var axes []string
 	for i := range g.run.Axes {
-		axes = append(axes, axisName(g.run.Axes, i))
-	}
-	b := figures.Bars{
-		Title: g.title(strings.ReplaceAll(m.Name, "_", " ")), Subtitle: g.subtitle(true), YLabel: q.label, YScale: scaleOf(use.Log),
-		XLabel: strings.Join(axes, ", "), ValueLabels: len(g.groups)*len(g.schedulers) <= 16,
-	}
-	for _, group := range g.groups {
-		b.Groups = append(b.Groups, group.name)
-	}
-	for _, scheduler := range g.schedulers {
-		s := figures.BarSeries{Name: scheduler}
-		for _, group := range g.groups {
-			s.Values = append(s.Values, q.of(group.series[scheduler]))
+		if i != by {
+			axes = append(axes, axisName(g.run.Axes, i))
 		}
-		b.Series = append(b.Series, s)
 	}
-	return b.Draw()
+	if by < 0 {
+		return plot(g.groups, axes).Draw()
+	}
+	var values []string
+	of := map[string][]group{}
+	for _, group := range g.groups {
+		value := group.values[by]
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+		group.name = g.groupName(group.workflow, slices.Delete(slices.Clone(group.values), by, by+1))
+		of[value] = append(of[value], group)
+	}
+	p := figures.Panels{Title: title, Subtitle: subtitle}
+	for _, value := range values {
+		p.Panels = append(p.Panels, figures.Panel{Title: shortName(value), Plot: plot(of[value], axes)})
+	}
+	return p.Draw()
 }
 
 func (g *gallery) cdf(use scenarios.FigureUse) figures.Figure {
@@ -300,7 +333,7 @@ func (g *gallery) along(m metrics.Metric, use scenarios.FigureUse) (figures.Figu
 			lines[key] = l
 			order = append(order, key)
 		}
-		x, _, _ := leadingNumber(group.values[axis])
+		x, _, _ := scenarios.LeadingNumber(group.values[axis])
 		for i, scheduler := range g.schedulers {
 			l.Series[i].Points = append(l.Series[i].Points, figures.Point{X: x, Estimate: q.of(group.series[scheduler])})
 		}
@@ -323,7 +356,7 @@ func (g *gallery) numericAxis(name string) (int, string, error) {
 		}
 		unit, numbers := "", true
 		for j, group := range g.groups {
-			_, u, ok := leadingNumber(group.values[i])
+			_, u, ok := scenarios.LeadingNumber(group.values[i])
 			numbers = numbers && ok && (j == 0 || u == unit)
 			unit = u
 		}
@@ -341,23 +374,7 @@ func (g *gallery) numericAxis(name string) (int, string, error) {
 	return 0, "", errors.New("the scenario has no axis of numbers to draw along")
 }
 
-// leadingNumber divides a value such as 30/min into number and unit.
-func leadingNumber(text string) (float64, string, bool) {
-	end := strings.LastIndexAny(text, "0123456789.")
-	for i, r := range text {
-		if (r < '0' || r > '9') && r != '.' {
-			end = i - 1
-			break
-		}
-	}
-	v, err := strconv.ParseFloat(text[:end+1], 64)
-	return v, text[end+1:], err == nil
-}
-
-func (g *gallery) breakdown() figures.Figure {
-	b := figures.Breakdown{
-		Title: g.title("where the latency goes"), Subtitle: g.subtitle(false), YLabel: "mean latency (s)", TotalLabels: true,
-	}
+func (g *gallery) breakdown(use scenarios.FigureUse) figures.Figure {
 	var phases []record.Phase
 	for _, p := range [...]record.Phase{
 		record.Queue, record.HoldBack, record.ColdStart, record.Transfer, record.Fetch, record.Compute, record.Put, record.Control,
@@ -368,27 +385,31 @@ func (g *gallery) breakdown() figures.Figure {
 		}
 		phases = append(phases, p)
 	}
-	for _, p := range phases {
-		b.Phases = append(b.Phases, phaseName(p))
-	}
 	latency := quantity{metric: "latency", unit: 1}
-	for _, group := range g.groups {
-		bg := figures.BreakdownGroup{Name: group.name}
-		for _, scheduler := range g.schedulers {
-			bar := figures.BreakdownBar{Name: scheduler}
-			s := group.series[scheduler]
-			if s == nil {
-				continue
-			}
-			bar.Timeout = latency.of(s).Timeout
-			for _, p := range phases {
-				bar.Parts = append(bar.Parts, s.Mean("phase_"+p.String()))
-			}
-			bg.Bars = append(bg.Bars, bar)
+	title, subtitle := g.title("where the latency goes"), g.subtitle(false)
+	return g.panels(use.Panels, title, subtitle, func(groups []group, _ []string) figures.Plot {
+		b := figures.Breakdown{Title: title, Subtitle: subtitle, YLabel: "mean latency (s)", TotalLabels: true}
+		for _, p := range phases {
+			b.Phases = append(b.Phases, phaseName(p))
 		}
-		b.Groups = append(b.Groups, bg)
-	}
-	return b.Draw()
+		for _, group := range groups {
+			bg := figures.BreakdownGroup{Name: group.name}
+			for _, scheduler := range g.schedulers {
+				bar := figures.BreakdownBar{Name: scheduler}
+				s := group.series[scheduler]
+				if s == nil {
+					continue
+				}
+				bar.Timeout = latency.of(s).Timeout
+				for _, p := range phases {
+					bar.Parts = append(bar.Parts, s.Mean("phase_"+p.String()))
+				}
+				bg.Bars = append(bg.Bars, bar)
+			}
+			b.Groups = append(b.Groups, bg)
+		}
+		return b
+	})
 }
 
 // spent reports whether any series has something of a metric.

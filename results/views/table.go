@@ -262,7 +262,7 @@ func total(s *analysis.Series, metric string) float64 {
 // series.
 func namedByAxis(run *analysis.Run) bool {
 	for _, s := range run.Series {
-		if !slices.Contains(s.Values, s.Workflow) {
+		if !slices.Contains(s.Values, s.Workflow) && !slices.Contains(s.Values, shortName(s.Workflow)) {
 			return false
 		}
 	}

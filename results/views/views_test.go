@@ -281,6 +281,33 @@ faasflow faasflow/wordcount: 1 2 3`})
 	}
 }
 
+func TestAnAxisMayHaveAPanelForEachOfItsValues(t *testing.T) {
+	m, run, err := runOf(t, &datadriven.TestData{CmdArgs: []datadriven.CmdArg{{Key: "axes", Vals: []string{"workflow alone", "load.rate"}}}, Input: `mastersp faasflow/video video 30/min: 1 2 3
+mastersp faasflow/video video 60/min: 1 2 3
+mastersp faasflow/wordcount wordcount 30/min: 1 2 3
+mastersp faasflow/wordcount wordcount 60/min: 1 2 3`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"bars", "breakdown"} {
+		m.Figures = []scenarios.FigureUse{{Kind: kind, Panels: "workflow alone"}}
+		drawn, err := Draw(t.TempDir(), m, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		svg, err := drawn[0].Figure.SVG()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The panel says which workflow it is, so groups say the rate alone.
+		for text, want := range map[string]int{">video<": 1, ">wordcount<": 1, ">30/min<": 2, ">60/min<": 2, "video 30/min": 0} {
+			if got := strings.Count(string(svg), text); got != want {
+				t.Errorf("%s says %q %d times, want %d", kind, text, got, want)
+			}
+		}
+	}
+}
+
 func TestFigureThatCannotBeDrawnKeepsNoneBack(t *testing.T) {
 	m, run := small(t)
 	m.Figures = []scenarios.FigureUse{{Kind: "latency-by-rate", X: "cluster.workers"}, {Kind: "cdf"}}
@@ -342,21 +369,4 @@ func selfContained(html []byte) error {
 		}
 	}
 	return nil
-}
-
-func TestLeadingNumber(t *testing.T) {
-	for _, test := range []struct {
-		text   string
-		number float64
-		unit   string
-		ok     bool
-	}{
-		{"30/min", 30, "/min", true}, {"1.5s", 1.5, "s", true}, {"50MB/s", 50, "MB/s", true}, {"8", 8, "", true},
-		{"", 0, "", false}, {"fast", 0, "fast", false}, {"1.2.3", 0, "", false}, {"é", 0, "é", false},
-	} {
-		number, unit, ok := leadingNumber(test.text)
-		if ok != test.ok || ok && (number != test.number || unit != test.unit) {
-			t.Errorf("%q is %v %q %v, want %v %q %v", test.text, number, unit, ok, test.number, test.unit, test.ok)
-		}
-	}
 }

@@ -175,8 +175,8 @@ func (d *Document) walk(n *node, steps []step, pos Position) (Position, int) {
 	if len(steps) == 0 {
 		return pos, 0
 	}
-	if i := steps[0].index; i >= 0 {
-		if i < len(n.items) {
+	if steps[0].isIndex() {
+		if i := max(steps[0].index, 0); i < len(n.items) { // of all, the first will do
 			return d.walk(n.items[i], steps[1:], d.position(n.items[i]))
 		}
 	} else if e, used := d.choose(n, steps); e != nil {
@@ -194,7 +194,7 @@ func (d *Document) choose(n *node, steps []step) (*entry, int) {
 	bestUsed, bestLeft := 0, len(steps)
 	key := ""
 	for i, s := range steps {
-		if s.index >= 0 || i > 0 && (s.quoted || steps[i-1].quoted) {
+		if s.isIndex() || i > 0 && (s.quoted || steps[i-1].quoted) {
 			break
 		}
 		if i > 0 {
@@ -211,14 +211,22 @@ func (d *Document) choose(n *node, steps []step) (*entry, int) {
 	return best, bestUsed
 }
 
-// step is one part of a path: a key, or an index if that is not negative.
+// step is one part of a path: a key, the index of an item, or all items.
 type step struct {
 	key    string
 	quoted bool
-	index  int
+	index  int // or noIndex, or allItems
 }
 
-// parsePath cuts a path such as functions."a.b".inputs[2] into steps.
+const (
+	noIndex  = -1
+	allItems = -2
+)
+
+func (s step) isIndex() bool { return s.index != noIndex }
+
+// parsePath cuts a path such as functions."a.b".inputs[2] into steps. The index
+// [*] stands for all items.
 func parsePath(path string) ([]step, error) {
 	var steps []step
 	rest := path
@@ -230,8 +238,11 @@ func parsePath(path string) ([]step, error) {
 				return nil, fmt.Errorf("path %q: the bracket is not closed", path)
 			}
 			i, err := strconv.Atoi(rest[1:end])
-			if err != nil || i < 0 {
-				return nil, fmt.Errorf("path %q: [%s] is no index: they count from [0]", path, rest[1:end])
+			switch {
+			case rest[1:end] == "*":
+				i = allItems
+			case err != nil || i < 0:
+				return nil, fmt.Errorf("path %q: [%s] is no index: they count from [0], and [*] is all of them", path, rest[1:end])
 			}
 			steps = append(steps, step{index: i})
 			rest = rest[end+1:]
@@ -241,7 +252,7 @@ func parsePath(path string) ([]step, error) {
 				return nil, fmt.Errorf("path %q: the quote is not closed", path)
 			}
 			key, _ := strconv.Unquote(quoted)
-			steps = append(steps, step{key: key, index: -1, quoted: true})
+			steps = append(steps, step{key: key, index: noIndex, quoted: true})
 			rest = rest[len(quoted):]
 		default:
 			end := strings.IndexAny(rest, ".[")
@@ -251,7 +262,7 @@ func parsePath(path string) ([]step, error) {
 			if end == 0 {
 				return nil, fmt.Errorf("path %q: a key is empty", path)
 			}
-			steps = append(steps, step{key: rest[:end], index: -1})
+			steps = append(steps, step{key: rest[:end], index: noIndex})
 			rest = rest[end:]
 		}
 		if strings.HasPrefix(rest, ".") {
@@ -273,7 +284,7 @@ func parsePath(path string) ([]step, error) {
 
 // Set gives the value at a path, such as load.rate or functions.count.cpu, the
 // value that a YAML text stands for. Mappings on the way are made where they
-// are missing. The error says what is wrong with the path or the text.
+// are missing; items of lists are not. The error says what is wrong with the path or the text.
 //
 // Errors found later in the value are reported as those of "path=text".
 func (d *Document) Set(path, text string) error {
@@ -350,19 +361,25 @@ func (d *Document) set(n *node, steps []step, at *path, value *node) (*node, err
 		where = at.String()
 	}
 	result := *n
-	if i := steps[0].index; i >= 0 {
-		if n.kind != List {
-			return nil, fmt.Errorf("%s is %s, not a list: it has no item [%d]", where, n.show(), i)
+	if steps[0].isIndex() {
+		first, last := steps[0].index, steps[0].index
+		if first == allItems {
+			first, last = 0, len(n.items)-1
 		}
-		if i >= len(n.items) {
-			return nil, fmt.Errorf("%s has %d items: there is no item [%d]", where, len(n.items), i)
-		}
-		item, err := d.set(n.items[i], steps[1:], at.item(i), value)
-		if err != nil {
-			return nil, err
+		switch {
+		case n.kind != List:
+			return nil, fmt.Errorf("%s is %s, not a list: it has no items", where, n.show())
+		case first >= len(n.items):
+			return nil, fmt.Errorf("%s has %d items: there is no item [%d]", where, len(n.items), first)
 		}
 		result.items = slices.Clone(n.items)
-		result.items[i] = item
+		for i := first; i <= last; i++ {
+			item, err := d.set(n.items[i], steps[1:], at.item(i), value)
+			if err != nil {
+				return nil, err
+			}
+			result.items[i] = item
+		}
 		return &result, nil
 	}
 	if n.kind != Mapping && n.kind != Null {

@@ -330,6 +330,7 @@ func TestValuesCanBeSetByPath(t *testing.T) {
 		{"load.duration", "2s", func(s scenario) bool { return s.Load.Duration == 2*units.Second }},
 		{"load", "{rate: 1/s, duration: 1s}", func(s scenario) bool { return s.Load == load{1, units.Second} }},
 		{"tags[1]", "z", func(s scenario) bool { return s.Tags[0] == "p" && s.Tags[1] == "z" }},
+		{"tags[*]", "z", func(s scenario) bool { return s.Tags[0] == "z" && s.Tags[1] == "z" }},
 		{"tags", "[]", func(s scenario) bool { return len(s.Tags) == 0 }},
 		{"steps.a.b.cost", "2", func(s scenario) bool { return s.Steps[0].Cost.Sizes[0] == 2 && len(s.Steps) == 1 }},
 		{"steps.new.cost", "[3, 4]", func(s scenario) bool { return s.Steps[1].Name == "new" && len(s.Steps[1].Cost.Sizes) == 2 }},
@@ -357,7 +358,7 @@ func TestValuesCanBeSetByPath(t *testing.T) {
 }
 
 func TestSettingABadPathSaysWhatIsThere(t *testing.T) {
-	doc, err := yamlfile.Parse("f", []byte("name: x\nload: {rate: 60/min}\ntags: [p, q]\n"))
+	doc, err := yamlfile.Parse("f", []byte("name: x\nload: {rate: 60/min}\ntags: [p, q]\nnone: []\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,11 +366,14 @@ func TestSettingABadPathSaysWhatIsThere(t *testing.T) {
 		{"name.first", "x", `name is "x", not a mapping: it has no key "first"`},
 		{"tags[2]", "x", `tags has 2 items: there is no item [2]`},
 		{"tags.p", "x", `tags is a list, not a mapping: it has no key "p"`},
-		{"load[0]", "x", `load is a mapping, not a list: it has no item [0]`},
+		{"load[0]", "x", `load is a mapping, not a list: it has no items`},
+		{"load[*]", "x", `load is a mapping, not a list: it has no items`},
+		{"none[*].a", "x", `none has 0 items: there is no item [0]`},
+		{"tags[*].a", "x", `tags[0] is "p", not a mapping: it has no key "a"`},
 		{"", "x", `the path is empty: name a key, such as load.rate`},
 		{"load..rate", "x", `path "load..rate": a key is empty`},
 		{"load.", "x", `path "load.": a key is missing after the last dot`},
-		{"tags[x]", "x", `path "tags[x]": [x] is no index: they count from [0]`},
+		{"tags[x]", "x", `path "tags[x]": [x] is no index: they count from [0], and [*] is all of them`},
 		{"tags[1", "x", `path "tags[1": the bracket is not closed`},
 		{`a"b`, "x", ""}, // a quote inside a key is part of it
 		{`"a`, "x", `path "\"a": the quote is not closed`},
