@@ -69,10 +69,8 @@ const none int32 = -1
 func (c *Chain) Begin(w *workflow.Workflow, driven bool) {
 	c.workflow, c.driven = w, driven
 	c.tasks, c.posts, c.choices, c.waits = c.tasks[:0], c.posts[:0], c.choices[:0], c.waits[:0]
-	if cap(c.functions) < len(w.Functions) {
-		c.functions = make([]function, len(w.Functions))
-	}
-	c.functions = c.functions[:len(w.Functions)]
+	c.functions = slices.Grow(c.functions[:0], len(w.Functions))[:len(w.Functions)]
+	c.tasks = slices.Grow(c.tasks, len(w.Functions)) // as many as there are at least, as a rule
 	c.begin(0)
 }
 
