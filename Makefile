@@ -15,6 +15,7 @@ help:
 test: lint
 	$(GO) test -race ./...
 	$(GO) test -tags invariants ./engine/...
+	$(GO) test -tags invariants -run 'TestRandom|TestTimelines' ./sim
 	$(GO) test -run 'TestQueueing|TestInFull' ./sim ./results/repro
 	@./.ci/missing
 
@@ -32,7 +33,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Partition' ./engine/placement
 
 golden:
-	$(GO) test ./engine/mastersp ./engine/workersp ./scenarios ./results/figures ./results/views -rewrite
+	$(GO) test ./engine/mastersp ./engine/workersp ./engine/dataflower ./scenarios ./results/figures ./results/views -rewrite
 
 fuzz:
 	@for p in $$($(GO) list ./...); do \

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
 )
 
@@ -61,5 +62,20 @@ func leadsBack(t *testing.T, scenario string) {
 				t.Errorf("invocation %d: %s was triggered before %s did what it waited for", i.Number, w.Functions[on[k].Function].Name, w.Functions[on[k-1].Function].Name)
 			}
 		}
+	}
+}
+
+// split finds after half of its 20 ms that its list is empty, and nothing else
+// is to come: the gateway hears of it then, while split goes on. The invocation
+// has waited for three messages, a cold start, half of split, and a message.
+func TestAnEmptyListMayBeAllThatIsWaitedFor(t *testing.T) {
+	_, r := streamed(t, "line", "{split: 1, work: 2}", one, "{}", func(w *workflow.Workflow) {
+		items := &w.Functions[0].Outputs[0]
+		items.Items, items.PostedAt = workflow.Constant(0), 0.5
+	})
+	var want [record.Phases]engine.Time
+	want[record.Control], want[record.ColdStart], want[record.Compute] = 3*message+message, coldStart, 10*ms
+	if got := r.invocations[0].Phases; got != want {
+		t.Errorf("phases %v ns, by hand %v ns", got, want)
 	}
 }

@@ -76,11 +76,20 @@ func (w *world) faultNoticed(at int) {
 	}
 }
 
-// faultEnds undoes a fault.
+// faultEnds undoes a fault, unless another does the same: then the node recovers
+// when that ends.
 func (w *world) faultEnds(at int) {
 	f := &w.faults[at]
 	f.active = false
 	n := &w.nodes[f.fault.Node]
+	if other := w.sameFault(f.fault); other != nil {
+		other.noticed = other.noticed || f.noticed
+		if other.fault.Kind == scenarios.SlowLink {
+			n.slow = other.fault.Factor
+			w.strain(f.fault.Node)
+		}
+		return
+	}
 	switch f.fault.Kind {
 	case scenarios.Kill:
 		n.up = true
@@ -100,6 +109,18 @@ func (w *world) faultEnds(at int) {
 	if f.noticed && f.fault.Kind != scenarios.Kill {
 		w.tellPeers(f.fault, engine.EventPeerBack)
 	}
+}
+
+// sameFault returns an active fault of the same kind on the same node, or nil.
+// Partitions are told apart by whom they cut off.
+func (w *world) sameFault(f *scenarios.Fault) *activeFault {
+	for i := range w.faults {
+		other := &w.faults[i]
+		if other.active && other.fault.Kind == f.Kind && other.fault.Node == f.Node && f.Kind != scenarios.Partition {
+			return other
+		}
+	}
+	return nil
 }
 
 // tellPeers tells both sides of a cut that the other is lost, or back. Only

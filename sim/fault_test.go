@@ -34,7 +34,7 @@ name: faults
 workflows: [%s]
 cluster: {workers: 3}
 load: {arrivals: constant, rate: %s, limit: 60}
-schedulers: [mastersp, faasflow]
+schedulers: [mastersp, faasflow, dataflower, workersp+spread+pipe, dataflower+hash+remote]
 timeout: 60s
 overrides: {invocation: {attempts: 6, task_retries: 2, detect: 500ms}}
 faults: %s
@@ -77,6 +77,38 @@ func TestFaultsAreSurvived(t *testing.T) {
 						t.Errorf("only %d of 60 completed: %v", outcomes[engine.Completed], outcomes)
 					}
 				})
+			}
+		}
+	}
+}
+
+// TestFaultsMayOverlap: of two faults of one kind, the node recovers from the one
+// that ends last. Until then nothing starts there.
+func TestFaultsMayOverlap(t *testing.T) {
+	for _, kind := range []string{"kill", "pause"} {
+		for _, faults := range []string{
+			"[{at: 5s, for: 4s, %[1]s: worker-1}, {at: 7s, for: 8s, %[1]s: worker-1}]",
+			"[{at: 5s, for: 10s, %[1]s: worker-1}, {at: 7s, for: 2s, %[1]s: worker-1}]",
+		} {
+			p := plan(t, fmt.Sprintf(faulty, "chain.yaml", "2/s", fmt.Sprintf(faults, kind)))
+			for point := range p.Points {
+				r := simulate(t, p, point)
+				accounted(t, r, 60)
+				later := 0
+				for _, task := range r.tasks {
+					if task.Node != p.Trial(point, 0).Cluster.Engine().Workers[0] {
+						continue
+					}
+					if task.Started > 5*engine.Second && task.Started < 15*engine.Second {
+						t.Errorf("%s, %s: a task starts at %d ns on worker-1", kind, p.Points[point].Scheduler, task.Started)
+					}
+					if task.Started >= 15*engine.Second {
+						later++
+					}
+				}
+				if later == 0 {
+					t.Errorf("%s, %s: nothing runs on worker-1 after 15 s", kind, p.Points[point].Scheduler)
+				}
 			}
 		}
 	}

@@ -247,19 +247,30 @@ func (w *world) awaitStream(at uint32, d *datum) bool {
 	if i == nil {
 		return false
 	}
+	p := w.prefetchOf(i, t, d)
+	if p == none || w.prefetches.At(p).done {
+		return false
+	}
+	f := w.prefetches.At(p)
+	f.waiting = append(f.waiting, waiter{at, t.generation})
+	return true
+}
+
+// prefetchOf returns what brings, or has brought, a datum to the node of a task
+// that reads it, or none.
+func (w *world) prefetchOf(i *invocation, t *task, d *datum) uint32 {
 	for id := i.streams; id != none; id = w.streams.At(id).next {
 		s := w.streams.At(id)
-		if s.function != d.function || s.output != d.output || s.path != d.path {
+		if s.function != d.function || s.output != d.output || s.path != d.path || s.invocation.Attempt != t.subject.Invocation.Attempt {
 			continue
 		}
 		for p := s.readers; p != none; p = w.prefetches.At(p).next {
-			if f := w.prefetches.At(p); f.node == t.node && !f.done {
-				f.waiting = append(f.waiting, waiter{at, t.generation})
-				return true
+			if w.prefetches.At(p).node == t.node {
+				return p
 			}
 		}
 	}
-	return false
+	return none
 }
 
 // announce tells an engine that a datum can be announced, when the container's

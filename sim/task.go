@@ -270,12 +270,15 @@ func (w *world) addKey(t *task, i int, producer, path *workflow.Path) {
 // already; of what was never posted a reader knows as well.
 func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path *workflow.Path) {
 	i := w.invocation(t.subject.Invocation)
+	d := datum{in.From, in.Output, *path}
 	switch {
 	case k.bytes <= t.plan.Inline && k.source != engine.FromStore:
 		return
 	case i != nil && w.uncertain[t.subject.Invocation.Workflow] && !slices.Contains(i.begun, instance{in.From, *producer}):
 		return
-	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, datum{in.From, in.Output, *path}):
+	case i != nil && w.cost.race && t.subject.Path.Depth() > 0 && !w.heardOf(i, t, k.source, &d):
+		return
+	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, d):
 		k.source = engine.FromDisk
 	case i != nil && k.source == engine.FromMemory && len(w.faults) > 0:
 		if p := i.chain.Last(in.From, in.Output, path); p != nil && w.memoryLost(p.Node, p.At) {
@@ -286,9 +289,19 @@ func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path
 		for len(t.coming) < len(t.keys) {
 			t.coming = append(t.coming, datum{})
 		}
-		t.coming = append(t.coming, datum{in.From, in.Output, *path})
+		t.coming = append(t.coming, d)
 	}
 	t.keys = append(t.keys, *k)
+}
+
+// heardOf reports whether the node of a task that has overtaken some of its
+// inputs knows of one: it was posted, and if it is streamed, the node has begun
+// to fetch it.
+func (w *world) heardOf(i *invocation, t *task, source engine.Source, d *datum) bool {
+	if source == engine.FromDisk {
+		return w.prefetchOf(i, t, d) != none
+	}
+	return i.chain.Last(d.function, d.output, &d.path) != nil
 }
 
 // spill notes that a datum has gone from memory to disk.
@@ -563,6 +576,9 @@ func (w *world) putLogged(at uint32) {
 	t := w.tasks.At(at)
 	t.compute += w.now - t.mark
 	t.mark = w.now
+	if t.items == 0 && t.plan.Announce { // That a list is empty may be all that is waited for.
+		w.recordPost(t, int32(w.posting(t)), &t.subject.Path, 0)
+	}
 	w.putItem(at)
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
-	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/dataflower"
 	"github.com/flowtwin/flowtwin/engine/enginetest"
 )
@@ -18,10 +17,13 @@ import (
 //
 // writes the traces anew.
 func TestTraces(t *testing.T) {
-	rules := map[string]engine.DataRule{"pipe": enginetest.Pipe{}, "remote": enginetest.Remote{}, "memory": enginetest.Memory{}}
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			trace, err := enginetest.Script{Scheme: dataflower.Scheme{}, Rule: rules[d.Cmd]}.Play(d.Input)
+			rule, err := enginetest.DataRule(d.Cmd)
+			if err != nil {
+				d.Fatalf(t, "%v", err)
+			}
+			trace, err := enginetest.Script{Scheme: dataflower.Scheme{}, Rule: rule}.Play(d.Input)
 			if err != nil {
 				return err.Error() + "\n"
 			}

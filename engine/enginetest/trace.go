@@ -182,6 +182,19 @@ type (
 	Pipe   struct{}
 )
 
+// DataRule returns the rule of a name: remote, memory or pipe.
+func DataRule(name string) (engine.DataRule, error) {
+	switch name {
+	case "remote":
+		return Remote{}, nil
+	case "memory":
+		return Memory{}, nil
+	case "pipe":
+		return Pipe{}, nil
+	}
+	return nil, fmt.Errorf("there is no data rule %q", name)
+}
+
 // Targets implements engine.DataRule.
 func (Pipe) Targets(w *workflow.Workflow, _, _ []int32) []data.Target { return data.Piped(w) }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/flowtwin/flowtwin/engine/mastersp"
 )
 
-// TestTraces plays the scripts in testdata and compares what every node is
-// told, and asks for, with the traces beside them.
+// TestTraces plays the scripts in testdata, each under the data rule that it
+// names, and compares what every node is told, and asks for, with the traces
+// beside them.
 //
 //	go test ./engine/mastersp -rewrite
 //
@@ -18,8 +19,11 @@ import (
 func TestTraces(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			script := enginetest.Script{Scheme: mastersp.Scheme{}, Rule: enginetest.Remote{}}
-			trace, err := script.Play(d.Input)
+			rule, err := enginetest.DataRule(d.Cmd)
+			if err != nil {
+				d.Fatalf(t, "%v", err)
+			}
+			trace, err := enginetest.Script{Scheme: mastersp.Scheme{}, Rule: rule}.Play(d.Input)
 			if err != nil {
 				return err.Error() + "\n"
 			}

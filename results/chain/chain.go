@@ -226,9 +226,13 @@ func (c *Chain) last(i *record.Invocation) link {
 			}
 		}
 	}
-	if last.task == none {
+	if last.task == none { // What was left is dead, or a list was empty: so said what came last.
 		for f := range c.workflow.Functions {
 			c.each(f, func(at int32) { consider(c.upToEnd(at)) })
+			for at := c.functions[f].post; at != none && c.driven; at = c.posts[at].earlier {
+				p := &c.posts[at]
+				consider(c.upToPost(p, p.Node))
+			}
 		}
 	}
 	return last
