@@ -391,6 +391,10 @@ func (r *run) post(ctx context.Context, output int32, data []datum) error {
 	before := r.result.Put
 	defer func() { r.result.Put = before + rt.Now() - began }()
 	target := r.task.Plan.Targets[output]
+	if len(data) == 0 && r.task.Plan.Announce { // That a list is empty may be all that is waited for.
+		k := Key{r.task.Invocation, r.task.Function, output, r.task.Path}
+		r.result.Posts = append(r.result.Posts, Post{Key: k, At: began, Put: before})
+	}
 	for i := range data {
 		if err := r.put(ctx, &data[i].key, data[i].payload, target); err != nil {
 			return fmt.Errorf("output %s of %s: %w", data[i].key.Name(), r.function.Name, err)
