@@ -197,7 +197,7 @@ func TestBadUsage(t *testing.T) {
 		"import nothing .":                     `unknown command "nothing" for "flowtwin import"`,
 		"import faasflow":                      "flat_workflow.yaml",
 		"import faasflow nothing":              "nothing",
-		"import faasflow .":                    "there is no flat_workflow.yaml in it",
+		"import faasflow .":                    "there is neither flat_workflow.yaml nor workflow_info.yaml in it",
 		"import faasflow file":                 "file",
 	} {
 		t.Run(line, func(t *testing.T) {
