@@ -126,7 +126,7 @@ func (im *wfFormat) read(root *jsonValue) error {
 		im.name = strings.TrimSuffix(filepath.Base(im.file.name), ".json")
 	}
 	if system := root.get("runtimeSystem", "wms"); strings.EqualFold(system.get("name").str(), "makeflow") {
-		im.note(system.offset, "sizes are read as bytes, as the format has it, but WfCommons recorded those of most files of Makeflow in KB")
+		im.note(system.offset, "sizes are read as bytes, as the format has it, but WfCommons up to 1.3 recorded those of Makeflow in KB")
 	}
 	body := root.get("workflow")
 	if !body.is(jsonObject) {

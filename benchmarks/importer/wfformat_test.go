@@ -235,7 +235,7 @@ functions:
 		"Makeflow's sizes are doubtful": {
 			text:  `{"name": "in", "schemaVersion": "1.3", "wms": {"name": "Makeflow"}, "workflow": {"tasks": [{"name": "a", "runtime": 1}]}}`,
 			want:  "name: in\nfunctions:\n  a:\n    compute: 1s\n",
-			notes: "in.json:1:47: sizes are read as bytes, as the format has it, but WfCommons recorded those of most files of Makeflow in KB\n",
+			notes: "in.json:1:47: sizes are read as bytes, as the format has it, but WfCommons up to 1.3 recorded those of Makeflow in KB\n",
 		},
 		"another version is read as what it resembles": {
 			text:  `{"name": "in", "schemaVersion": "1.7", "workflow": {"tasks": [{"name": "a", "runtime": 1}]}}`,
