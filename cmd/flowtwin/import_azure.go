@@ -91,13 +91,10 @@ func (f *azureFlags) run(c *cobra.Command, args []string) error {
 	if _, err := os.Lstat(f.out); err == nil {
 		return fmt.Errorf("%s exists: name another directory with --out", f.out)
 	}
-	bar := newProgress(c, "azure", 1000)
+	bar := newProgress(c, "azure", 100)
+	bar.unit = "%"
 	defer bar.end()
-	f.options.Progress = func(done, total int64) {
-		if bar.bar != nil { // Elsewhere, it is done before anyone asks.
-			bar.set(int(1000*done/max(1, total)), 1000)
-		}
-	}
+	f.options.Progress = func(done, total int64) { bar.set(int(100*done/max(1, total)), 100) }
 	a, err := importer.ReadAzure(c.Context(), args, f.options)
 	if err != nil {
 		return err

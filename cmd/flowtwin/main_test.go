@@ -468,7 +468,7 @@ func TestJSONIsAllThatGoesToTheOutput(t *testing.T) {
 
 func TestProgressIsALineNowAndThenWhereThereIsNoTerminal(t *testing.T) {
 	var out bytes.Buffer
-	p := &progress{out: &out, what: "small", start: time.Now().Add(-7 * time.Second), last: time.Now().Add(-7 * time.Second)}
+	p := &progress{out: &out, what: "small", unit: "trials", start: time.Now().Add(-7 * time.Second), last: time.Now().Add(-7 * time.Second)}
 	for i := range 10 {
 		p.set(i+1, 10)
 	}
