@@ -52,6 +52,7 @@ func WfFormat(i *Invocation) ([]byte, error) {
 	ex := &wfExport{
 		Invocation: i, w: i.Trial.Workflows[i.Workflow], draws: draw.New(i.Trial.Seed),
 		tasks: map[instance]*record.TaskRow{}, ids: map[instance]string{}, taken: map[string]bool{}, files: map[string]string{},
+		specification: wfSpecification{Files: []wfFile{}}, // A list, even if there are none.
 	}
 	if err := ex.collect(); err != nil {
 		return nil, err

@@ -42,6 +42,20 @@ var placements = []string{"uniform", "poisson", "equidistant"}
 // String returns the name of the placement.
 func (p Placement) String() string { return placements[p] }
 
+// placed says where in their minutes calls are placed.
+func (o *AzureOptions) placed() string {
+	switch {
+	case o.Placement == Poisson:
+		return "calls lie in their minute by exponential gaps, as many as counted on average (placement poisson)"
+	case o.Placement == Equidistant && o.Shift >= 0:
+		return fmt.Sprintf("calls lie in their minute by even gaps, the first after %g of one (placement equidistant)", o.Shift)
+	case o.Placement == Equidistant:
+		return "calls lie in their minute by even gaps, the first after a part of one that is drawn for each function (placement equidistant)"
+	default:
+		return "calls lie anywhere in their minute, as many as counted (placement uniform)"
+	}
+}
+
 // ParsePlacement returns the placement of a name.
 func ParsePlacement(name string) (Placement, error) {
 	if i := slices.Index(placements, name); i >= 0 {
@@ -207,7 +221,7 @@ func ReadAzure(ctx context.Context, paths []string, o AzureOptions) (*Azure, err
 		}
 	}
 	if early > 0 {
-		a.note("%d calls began before the trace did: they are left out", early)
+		a.note("calls that began before the trace did: %d; they are left out", early)
 	}
 	return a, a.choose(spans, memory)
 }
@@ -286,10 +300,13 @@ func (a *Azure) choose(spans map[azureID]workflow.Distribution, memory map[azure
 		a.note("%d of %d functions are taken, those called most: they have %.3g %% of the %d calls", len(a.all), functions, 100*float64(a.Taken)/float64(a.Calls), a.Calls)
 	}
 	if noTime > 0 {
-		a.note("%d functions have no durations (name the file function_durations_percentiles too): they take no time", noTime)
+		a.note("functions without durations: %d (name the file function_durations_percentiles too); they take no time", noTime)
 	}
 	if noMemory > 0 {
-		a.note("%d functions have no memory in the trace: their containers get %s", noMemory, units.Bytes(containerMemory).Human())
+		a.note("functions without memory in the trace: %d; their containers get %s", noMemory, units.Bytes(containerMemory).Human())
+	}
+	if a.files[0].kind != azureCalls {
+		a.note("%s", a.options.placed())
 	}
 	a.note("functions are taken to keep a core busy (cpu: 1), which the trace cannot tell")
 	return nil
@@ -396,6 +413,8 @@ func (a *Azure) place(ctx context.Context, r *azureRow, i int, arrival func(int,
 			default:
 				at = 60 * u
 			}
+			// Not to be rounded up into the next minute.
+			at = math.Floor(at*1e6) / 1e6
 			if at >= 60 || a.options.Placement != Poisson && j >= n {
 				break
 			}
@@ -438,11 +457,15 @@ func openAzure(path string) (azureFile, int64, error) {
 
 // header tells by the first line what a file is.
 func (f *azureFile) header(start []byte) error {
+	at := yamlfile.Position{File: f.name, Line: 1, Column: 1}
+	if archive := archiveOf(start); archive != "" {
+		return yamlfile.Error{Position: at, Message: archive}
+	}
 	line, _, _ := bytes.Cut(bytes.TrimPrefix(start, []byte("\ufeff")), []byte("\n"))
 	names, err := csv.NewReader(bytes.NewReader(line)).Read()
 	f.columns = make(map[string]int, len(names))
 	for i, name := range names {
-		f.columns[name] = i
+		f.columns[strings.TrimSpace(name)] = i
 	}
 	has := func(names ...string) bool {
 		for _, name := range names {
@@ -462,7 +485,7 @@ func (f *azureFile) header(start []byte) error {
 	case has("HashOwner", "HashApp", "AverageAllocatedMb"):
 		f.kind = azureMemory
 	default:
-		return yamlfile.Error{Position: yamlfile.Position{File: f.name, Line: 1, Column: 1}, Message: "this is no header of a trace of Azure Functions: " +
+		return yamlfile.Error{Position: at, Message: "this is no header of a trace of Azure Functions: " +
 			"app,func,end_timestamp,duration (2021), or HashOwner,HashApp,… (2019: invocations, durations, memory)"}
 	}
 	return nil
@@ -508,7 +531,11 @@ func (a *Azure) scanRows(ctx context.Context, f *azureFile, from io.Reader, row 
 			a.read += r.csv.InputOffset()
 			return nil
 		case errors.As(err, &broken):
-			return yamlfile.Error{Position: yamlfile.Position{File: f.name, Line: broken.Line, Column: broken.Column}, Message: broken.Err.Error()}
+			message := broken.Err.Error()
+			if errors.Is(err, csv.ErrFieldCount) {
+				message = fmt.Sprintf("the row's number of cells is %d, the header's %d: take the row out, or fetch the file again if it was cut off", len(cells), r.csv.FieldsPerRecord)
+			}
+			return yamlfile.Error{Position: yamlfile.Position{File: f.name, Line: broken.Line, Column: broken.Column}, Message: message}
 		case err != nil:
 			return fmt.Errorf("%s: %w", f.name, err)
 		case n == 0:

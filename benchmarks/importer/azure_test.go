@@ -85,7 +85,7 @@ func TestCallsOf2021BeginWhenTheyEndedLessTheirDuration(t *testing.T) {
 	if a.Functions[0].Name != "aaaaaaaa-ffffffff" || a.Functions[0].Calls != 2 || a.Calls != 3 {
 		t.Errorf("%+v: those called most come first", a.Functions)
 	}
-	if len(a.Notes) == 0 || !strings.Contains(a.Notes[0].Message, "1 calls began before the trace did") {
+	if len(a.Notes) == 0 || !strings.Contains(a.Notes[0].Message, "calls that began before the trace did: 1; they are left out") {
 		t.Errorf("the notes are %v", a.Notes)
 	}
 	f := a.Functions[0].Workflow.Functions[0]
@@ -166,6 +166,37 @@ func TestShift(t *testing.T) {
 	}
 }
 
+// Times are written to the microsecond.
+func TestNoCallIsRoundedIntoTheNextMinute(t *testing.T) {
+	o := importer.AzureOptions{Placement: importer.Equidistant, Shift: 0.999999999}
+	if _, times := arrivals(t, o, counts2019); times["a-f"][599] != 59.999999 {
+		t.Errorf("the last call of the first minute is at %v", times["a-f"][599])
+	}
+}
+
+func TestTheImportSaysWhereCallsArePlaced(t *testing.T) {
+	for want, o := range map[string]importer.AzureOptions{
+		"calls lie anywhere in their minute, as many as counted (placement uniform)":                                                    {},
+		"calls lie in their minute by exponential gaps, as many as counted on average (placement poisson)":                              {Placement: importer.Poisson},
+		"calls lie in their minute by even gaps, the first after 0.5 of one (placement equidistant)":                                    {Placement: importer.Equidistant, Shift: 0.5},
+		"calls lie in their minute by even gaps, the first after a part of one that is drawn for each function (placement equidistant)": {Placement: importer.Equidistant, Shift: -1},
+	} {
+		says := func(text string) bool {
+			a, _ := arrivals(t, o, text)
+			return slices.ContainsFunc(a.Notes, func(n importer.Note) bool { return n.Message == want })
+		}
+		if !says(counts2019) || says(calls2021) {
+			t.Errorf("not said of counts, or said of single calls: %s", want)
+		}
+	}
+}
+
+func TestHeaderWithBlanks(t *testing.T) {
+	if _, times := arrivals(t, importer.AzureOptions{}, "app, func, end_timestamp, duration\na,f,3,1\n"); !slices.Equal(times["a-f"], []float64{2}) {
+		t.Errorf("%v", times)
+	}
+}
+
 func TestDurationsAndMemoryOf2019(t *testing.T) {
 	a, _ := arrivals(t, importer.AzureOptions{},
 		"HashOwner,HashApp,HashFunction,Average,Count,Minimum,Maximum,percentile_Average_0,percentile_Average_1,percentile_Average_25,percentile_Average_50,percentile_Average_75,percentile_Average_99,percentile_Average_100\n"+
@@ -197,7 +228,8 @@ func TestBrokenTraceIsOneErrorWithItsPlace(t *testing.T) {
 		"no calls":            {[]string{"app,func,end_timestamp,duration\n"}, "there is no call in the part"},
 		"a time that is none": {[]string{calls2021 + "a,b,soon,1\n"}, `f0.csv:6:5: "soon" is not a time in seconds`},
 		"NaN":                 {[]string{calls2021 + "a,b,1,NaN\n"}, `f0.csv:6:7: "NaN" is not a duration in seconds`},
-		"a missing column":    {[]string{calls2021 + "a,b,1\n"}, "f0.csv:6:1: wrong number of fields"},
+		"a missing column":    {[]string{calls2021 + "a,b,1\n"}, "f0.csv:6:1: the row's number of cells is 3, the header's 4: take the row out"},
+		"a packed file":       {[]string{"Rar!\x1a\x07\x01\x00"}, "f0.csv:1:1: the file is packed (RAR): unpack it first, with unrar"},
 		"a quote":             {[]string{calls2021 + "a,\"b,1\n"}, "f0.csv:"},
 		"a count of -1":       {[]string{counts2019 + "o,a,h,http,1,-1,2\n"}, `f0.csv:4:14: "-1" is not a number of calls`},
 		"both years":          {[]string{calls2021, counts2019}, "files of 2019 and of 2021 do not go together"},

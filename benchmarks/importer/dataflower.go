@@ -52,7 +52,7 @@ func dataflower(file string) (*workflow.Workflow, []Note, error) {
 // fromDataFlower does the work. templates may be nil. name is that of the
 // workflow if the file has none.
 func fromDataFlower(doc, templates *yamlfile.Document, name string) (*workflow.Workflow, []Note, error) {
-	im := &dataflow{doc: doc, name: name, ids: map[string]int{}, cores: map[string]float64{}}
+	im := &dataflow{doc: doc, name: name, ids: map[string]int{}, cores: map[string]float64{}, settled: map[int]bool{}}
 	im.readTemplates(templates)
 	im.readBlocks()
 	if err := doc.Err(); err != nil {
@@ -67,7 +67,16 @@ func fromDataFlower(doc, templates *yamlfile.Document, name string) (*workflow.W
 	if err := doc.Err(); err != nil {
 		return nil, nil, err
 	}
+	patient := slices.Clone(functions)
 	w, err := workflow.New(im.name, functions)
+	if err != nil && len(im.settled) > 0 {
+		// Something further on may read what is not there when the first wins.
+		clear(im.settled)
+		for i := range patient {
+			patient[i].Join = workflow.JoinAll
+		}
+		w, err = workflow.New(im.name, patient)
+	}
 	var problems workflow.Problems
 	if errors.As(err, &problems) {
 		for _, p := range problems {
@@ -95,7 +104,10 @@ type dataflow struct {
 	ids    map[string]int     // of blocks, by template and block
 	cores  map[string]float64 // by template
 	global map[int]int        // how many global inputs a block has
-	notes  []Note
+	// settled are the blocks that run after the first of their switches, as in
+	// the artefact.
+	settled map[int]bool
+	notes   []Note
 }
 
 // block is a function as the file describes it.
@@ -137,6 +149,7 @@ type flowTo struct {
 type flowBranch struct {
 	condition string
 	to        []int
+	inputs    []flowTo // of those blocks
 }
 
 func (im *dataflow) note(at yamlfile.Position, format string, args ...any) {
@@ -285,6 +298,7 @@ func (im *dataflow) readEdges() {
 				}
 				for _, to := range im.destinations(o.Value) {
 					to.chosen = true
+					branch.inputs = append(branch.inputs, to)
 					if !slices.Contains(branch.to, to.block) {
 						branch.to = append(branch.to, to.block)
 					}
@@ -427,7 +441,7 @@ func (im *dataflow) functions() []workflow.Function {
 				// An item alone triggers its instance; what else it reads is
 				// taken to be there, as in the artefact.
 				// What comes before a switch does not trigger its branches.
-				implied := slices.ContainsFunc(switches[to.block], func(s int) bool { return im.leads(i, s) })
+				implied := slices.ContainsFunc(switches[to.block], func(s int) bool { return im.leads(i, s, nil) })
 				if !to.chosen && !implied && reader.list == nil && (reader.region == nil || reader.region == b.region) {
 					f.After = add(f.After, task[i])
 				}
@@ -462,8 +476,51 @@ func (im *dataflow) functions() []workflow.Function {
 		for range im.global[i] {
 			f.Inputs = append(f.Inputs, workflow.Input{From: workflow.GlobalInput})
 		}
+		if len(f.After) == 0 && f.Foreach == nil && !f.Merge && len(switches[i]) > 1 && im.sameInput(i, switches[i]) {
+			im.settled[i] = true
+		}
+	}
+	for i := range im.blocks {
+		if im.settled[i] && !im.readsBefore(i, switches[i]) {
+			delete(im.settled, i)
+		}
+	}
+	for i := range im.settled {
+		functions[task[i]].Join = workflow.JoinFirst
 	}
 	return append(functions, ends...)
+}
+
+// sameInput reports whether some switches all give a block the same input.
+func (im *dataflow) sameInput(block int, switches []int) bool {
+	given := map[string]bool{}
+	for _, s := range switches {
+		for _, branch := range im.blocks[s].branches {
+			for _, to := range branch.inputs {
+				if to.block == block {
+					given[to.input] = true
+				}
+			}
+		}
+	}
+	return len(given) == 1
+}
+
+// readsBefore reports whether what a block reads is there before any of the
+// switches that lead to it.
+func (im *dataflow) readsBefore(block int, switches []int) bool {
+	for i := range im.blocks {
+		for _, o := range im.blocks[i].outputs {
+			if !slices.ContainsFunc(o.to, func(to flowTo) bool { return to.block == block && !isToken(to.input) }) {
+				continue
+			}
+			// What comes after the first of several need not come after each.
+			if slices.ContainsFunc(switches, func(s int) bool { return s != i && !im.leads(i, s, im.settled) }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // switches returns, for each block, the switches that have it in a branch.
@@ -472,22 +529,25 @@ func (im *dataflow) switches() [][]int {
 	for i := range im.blocks {
 		for _, branch := range im.blocks[i].branches {
 			for _, to := range im.first(branch.to) {
-				result[to] = append(result[to], i)
+				if !slices.Contains(result[to], i) {
+					result[to] = append(result[to], i)
+				}
 			}
 		}
 	}
 	return result
 }
 
-// leads reports whether there is a way from one block to another.
-func (im *dataflow) leads(from, to int) bool {
+// leads reports whether there is a way from one block to another that others
+// are not on.
+func (im *dataflow) leads(from, to int, others map[int]bool) bool {
 	seen := map[int]bool{from: true}
 	for queue := []int{from}; len(queue) > 0; queue = queue[1:] {
 		if queue[0] == to {
 			return true
 		}
 		visit := func(next int) {
-			if !seen[next] {
+			if !seen[next] && !others[next] {
 				seen[next] = true
 				queue = append(queue, next)
 			}
@@ -536,18 +596,29 @@ func (im *dataflow) first(blocks []int) []int {
 
 // summarise notes what holds for many functions.
 func (im *dataflow) summarise() {
-	producers := map[flowTo]int{}
+	producers := map[flowTo]map[int]bool{}
+	produce := func(producer int, to flowTo) {
+		to.chosen = false
+		if producers[to] == nil {
+			producers[to] = map[int]bool{}
+		}
+		producers[to][producer] = true
+	}
 	for i := range im.blocks {
 		for _, o := range im.blocks[i].outputs {
 			for _, to := range o.to {
-				to.chosen = false
-				producers[to]++
+				produce(i, to)
+			}
+		}
+		for _, branch := range im.blocks[i].branches {
+			for _, to := range branch.inputs {
+				produce(i, to)
 			}
 		}
 	}
 	for i := range im.blocks {
 		for _, input := range sortedKeys(im.blocks[i].inputs) {
-			if n := producers[flowTo{block: i, input: input}]; n > 1 {
+			if n := len(producers[flowTo{block: i, input: input}]); n > 1 && !im.settled[i] {
 				im.note(im.blocks[i].at.Position(), "%s.%s has %d producers, of which the first wins in the artefact: say join: first if nothing else triggers it, or it waits for all that run", im.blocks[i].name, input, n)
 			}
 		}

@@ -144,6 +144,74 @@ functions:
 			notes: "templates_info.yaml: the file is missing: every function is taken to keep a core busy\n" +
 				"workflow_info.yaml:5:7: look always takes the branch \"default\": change the probabilities of its switch if that is wrong\n",
 		},
+		"different tokens of several switches are all waited for": {
+			flow: `
+templates:
+  one:
+    blocks:
+      b: {type: SWITCH, input_datas: {}, output_datas: {}, conditions: {default: {virtual.start: {read: {b: {one}}}}}}
+  two:
+    blocks:
+      b: {type: SWITCH, input_datas: {}, output_datas: {}, conditions: {default: {virtual.start: {read: {b: {two}}}}}}
+  read:
+    blocks:
+      b: {type: NORMAL, input_datas: {one: {type: NORMAL}, two: {type: NORMAL}}}
+`,
+			templates: "templates:\n- {template_name: read, cpus: 1}\n",
+			want: `name: tea
+defaults: {memory: 1280MiB, max_containers: 1000}
+functions:
+  one: {}
+  one.switch:
+    after: [one]
+    switch:
+    - {name: default, to: [read], probability: 1}
+  two: {}
+  two.switch:
+    after: [two]
+    switch:
+    - {name: default, to: [read], probability: 1}
+  read: {}
+`,
+			notes: "workflow_info.yaml:5:10: one always takes the branch \"default\": change the probabilities of its switch if that is wrong\n" +
+				"workflow_info.yaml:8:10: two always takes the branch \"default\": change the probabilities of its switch if that is wrong\n",
+		},
+		"the first of several tokens cannot win where data come later": {
+			flow: `
+templates:
+  one:
+    blocks:
+      b: {type: SWITCH, input_datas: {}, output_datas: {d: {type: NORMAL}}, conditions: {default: {d: {read: {b: {d}}}}}}
+  two:
+    blocks:
+      b: {type: SWITCH, input_datas: {}, output_datas: {d: {type: NORMAL}}, conditions: {default: {d: {read: {b: {d}}}}}}
+  read:
+    blocks:
+      b: {type: NORMAL, input_datas: {d: {type: NORMAL}}}
+`,
+			templates: "templates:\n- {template_name: read, cpus: 1}\n",
+			want: `name: tea
+defaults: {memory: 1280MiB, max_containers: 1000}
+functions:
+  one:
+    outputs: {d: 0}
+  one.switch:
+    after: [one]
+    switch:
+    - {name: default, to: [read], probability: 1}
+  two:
+    outputs: {d: 0}
+  two.switch:
+    after: [two]
+    switch:
+    - {name: default, to: [read], probability: 1}
+  read:
+    inputs: [one.d, two.d]
+`,
+			notes: "workflow_info.yaml:5:10: one always takes the branch \"default\": change the probabilities of its switch if that is wrong\n" +
+				"workflow_info.yaml:8:10: two always takes the branch \"default\": change the probabilities of its switch if that is wrong\n" +
+				"workflow_info.yaml:11:10: read.d has 2 producers, of which the first wins in the artefact: say join: first if nothing else triggers it, or it waits for all that run\n",
+		},
 		"tokens of several switches, the first of which wins": {
 			flow: `
 templates:
@@ -182,6 +250,7 @@ functions:
     switch:
     - {name: "bad==1", to: [blur], probability: 1}
   blur:
+    join: first
     inputs: [up.img]
   one.end1:
     end: true

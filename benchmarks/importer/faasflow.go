@@ -64,7 +64,7 @@ func FaaSFlow(path string) (*workflow.Workflow, []Note, error) {
 		return dataflower(v2)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s: there is no %s in it: name the directory of one of FaaSFlow's benchmarks", path, workflowFile)
+		return nil, nil, fmt.Errorf("%s: there is neither %s nor %s in it: name the directory of one of the artefacts' benchmarks", path, workflowFile, dataflowFile)
 	}
 	if err != nil {
 		return nil, nil, err

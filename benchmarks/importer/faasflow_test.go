@@ -470,7 +470,7 @@ func TestWhatWouldMakeAWrongGraphIsRefused(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
 		}
 	}
-	if _, _, err := importer.FaaSFlow(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is no flat_workflow.yaml in it") {
+	if _, _, err := importer.FaaSFlow(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is neither flat_workflow.yaml nor workflow_info.yaml in it") {
 		t.Errorf("error %v", err)
 	}
 	if _, _, err := importer.FaaSFlow(filepath.Join(t.TempDir(), "missing")); err == nil {

@@ -49,6 +49,7 @@ func FuzzWfFormat(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion": "1.6", "workflow": {"specification": {"tasks": [{"id": "a", "outputFiles": ["f"]}, {"id": "b", "parents": ["a"], "inputFiles": ["f"]}], "files": [{"id": "f", "sizeInBytes": 7}]}, "execution": {"tasks": [{"id": "a", "runtimeInSeconds": 1.5, "avgCPU": 50, "memoryInBytes": 1e9}]}}}`))
 	f.Add([]byte(`{"schemaVersion": "1.0", "workflow": {"jobs": [{"name": "a", "runtime": 2, "memory": 5, "files": [{"link": "output", "name": "f", "size": 7}]}, {"name": "b", "cores": 2, "parents": ["a"], "files": [{"link": "input", "name": "f", "size": 8}]}]}}`))
 	f.Add([]byte(`{"name": "x", "workflow": {"tasks": [{"name": "a", "id": "1", "children": ["2"]}, {"name": "a", "id": "2", "files": [{"path": "p", "name": "g", "sizeInBytes": null}]}]}}`))
+	f.Add([]byte(`{"name": "NaN", "workflow": {"specification": {"tasks": [{"name": "a", "id": 1}, {"name": "b", "id": 2, "parents": ["a"]}]}, "execution": {"tasks": [{"id": 1, "runtimeInSeconds": NaN}, {"id": 2, "avgCPU": -Infinity}]}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w, _, err := fromWfFormat(&jsonFile{"f.json", text})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -79,6 +80,9 @@ type jsonValue struct {
 // parse reads the whole file.
 func (f *jsonFile) parse() (jsonValue, error) {
 	f.data = bytes.TrimPrefix(f.data, []byte("\ufeff"))
+	if archive := archiveOf(f.data); archive != "" {
+		return jsonValue{}, f.errorf(0, "%s", archive)
+	}
 	if !utf8.Valid(f.data) {
 		at := 0
 		for rest := f.data; ; {
@@ -89,6 +93,7 @@ func (f *jsonFile) parse() (jsonValue, error) {
 			at, rest = at+size, rest[size:]
 		}
 	}
+	f.data = hideNaN(f.data)
 	d := json.NewDecoder(bytes.NewReader(f.data))
 	d.UseNumber()
 	v, err := f.value(d, 0)
@@ -99,6 +104,38 @@ func (f *jsonFile) parse() (jsonValue, error) {
 		}
 	}
 	return v, err
+}
+
+// notFinite are what Python's json module writes that is no JSON.
+var notFinite = [][]byte{[]byte("NaN"), []byte("-Infinity"), []byte("Infinity")}
+
+// hideNaN turns numbers that are not finite into strings of as many blanks,
+// which are no numbers either, so that places stay as they are.
+func hideNaN(data []byte) []byte {
+	if !slices.ContainsFunc(notFinite, func(word []byte) bool { return bytes.Contains(data, word) }) {
+		return data
+	}
+	data = bytes.Clone(data)
+	inString := false
+	for i := 0; i < len(data); i++ {
+		switch {
+		case inString && data[i] == '\\':
+			i++
+		case data[i] == '"':
+			inString = !inString
+		case !inString:
+			for _, word := range notFinite {
+				if bytes.HasPrefix(data[i:], word) {
+					end := i + len(word) - 1
+					copy(data[i:end+1], bytes.Repeat([]byte(" "), len(word)))
+					data[i], data[end] = '"', '"'
+					i = end
+					break
+				}
+			}
+		}
+	}
+	return data
 }
 
 // value reads the next value.
@@ -158,13 +195,14 @@ func (f *jsonFile) syntax(d *json.Decoder, at int, err error) error {
 	}
 }
 
-// get returns the value of the first of the keys that an object has.
+// get returns the value of the first of the keys that an object has. Where it
+// has one twice, the last counts, as for most who read JSON.
 func (v *jsonValue) get(keys ...string) *jsonValue {
 	if v == nil {
 		return nil
 	}
 	for _, key := range keys {
-		for i := range v.keys {
+		for i := range slices.Backward(v.keys) {
 			if v.keys[i] == key {
 				return &v.items[i]
 			}
@@ -182,6 +220,14 @@ func (v *jsonValue) str() string {
 		return v.text
 	}
 	return ""
+}
+
+// id is the text of a string or of a number, "" for others.
+func (v *jsonValue) id() string {
+	if v.is(jsonNumber) {
+		return v.text
+	}
+	return v.str()
 }
 
 // list returns the items of an array, none for others.

@@ -117,13 +117,16 @@ type wfTask struct {
 
 // read reads both layouts.
 func (im *wfFormat) read(root *jsonValue) error {
-	version := root.get("schemaVersion").str()
+	version := root.get("schemaVersion").id()
 	if !slices.Contains([]string{"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"}, version) {
 		im.note(root.get("schemaVersion").orAt(root), "the schema version %q is none of 1.0 to 1.6: it is read as the one that it resembles", version)
 	}
 	im.name = strings.TrimSuffix(root.get("name").str(), ".json")
 	if im.name == "" {
 		im.name = strings.TrimSuffix(filepath.Base(im.file.name), ".json")
+	}
+	if system := root.get("runtimeSystem", "wms"); strings.EqualFold(system.get("name").str(), "makeflow") {
+		im.note(system.offset, "sizes are read as bytes, as the format has it, but WfCommons up to 1.3 recorded those of Makeflow in KB")
 	}
 	body := root.get("workflow")
 	if !body.is(jsonObject) {
@@ -153,7 +156,7 @@ func (im *wfFormat) newTask(v *jsonValue) (wfTask, error) {
 		return wfTask{}, im.file.errorf(v.offset, "a task is expected: an object")
 	}
 	return wfTask{
-		offset: v.offset, name: v.get("name").str(), parents: v.get("parents").list(), children: v.get("children").list(),
+		offset: v.offset, name: v.get("name").id(), parents: v.get("parents").list(), children: v.get("children").list(),
 		runtime: -1, cores: -1, cpu: -1, memory: -1,
 	}, nil
 }
@@ -166,36 +169,45 @@ func (im *wfFormat) readSplit(specification, execution *jsonValue) error {
 	}
 	for i := range specification.get("files").list() {
 		file := &specification.get("files").items[i]
-		im.size(file.get("id").str(), file, file.get("sizeInBytes"), true)
+		im.size(file.get("id").id(), file, file.get("sizeInBytes"), true)
 	}
+	names := map[string][]int{}
 	for i := range tasks.items {
 		v := &tasks.items[i]
 		task, err := im.newTask(v)
 		if err != nil {
 			return err
 		}
-		if id := v.get("id").str(); id != "" {
+		name := task.name
+		if id := v.get("id").id(); id != "" {
 			task.name = id
 		}
 		if task.name == "" {
 			return im.file.errorf(v.offset, "the task has no id")
 		}
 		if first, twice := im.ids[task.name]; twice {
-			return im.file.errorf(v.offset, "there are two tasks %q: the other is in line %d", task.name, im.file.position(im.tasks[first].offset).Line)
+			return im.file.errorf(v.offset, "there are two tasks %q, here and in line %d: give them ids that differ", task.name, im.file.position(im.tasks[first].offset).Line)
 		}
 		im.ids[task.name] = i
+		names[name] = append(names[name], i)
 		task.reads = im.fileIDs(v.get("inputFiles"))
 		task.writes = im.fileIDs(v.get("outputFiles"))
 		im.tasks = append(im.tasks, task)
 	}
 	for i := range execution.get("tasks").list() {
 		v := &execution.get("tasks").items[i]
-		id, known := im.ids[v.get("id").str()]
+		id, known := im.ids[v.get("id").id()]
 		if !known {
-			im.elsewhere.add(v.get("id").str(), v.offset)
+			im.elsewhere.add(v.get("id").id(), v.offset)
 			continue
 		}
 		im.execution(&im.tasks[id], v)
+	}
+	// Some name their parents as up to 1.4.
+	for name, tasks := range names {
+		if _, taken := im.ids[name]; !taken && len(tasks) == 1 {
+			im.ids[name] = tasks[0]
+		}
 	}
 	return nil
 }
@@ -205,9 +217,9 @@ func (im *wfFormat) fileIDs(list *jsonValue) []string {
 	var ids []string
 	for i := range list.list() {
 		file := &list.items[i]
-		id := file.str()
+		id := file.id()
 		if file.is(jsonObject) {
-			id = file.get("id", "name").str()
+			id = file.get("id", "name").id()
 			im.size(id, file, file.get("sizeInBytes", "size"), true)
 		}
 		if id != "" {
@@ -226,7 +238,7 @@ func (im *wfFormat) fileIDs(list *jsonValue) []string {
 func (im *wfFormat) readWhole(tasks *jsonValue) error {
 	names := map[string]int{}
 	for i := range tasks.items {
-		names[tasks.items[i].get("name").str()]++
+		names[tasks.items[i].get("name").id()]++
 	}
 	aliases := map[string]int{}
 	for i := range tasks.items {
@@ -235,7 +247,7 @@ func (im *wfFormat) readWhole(tasks *jsonValue) error {
 		if err != nil {
 			return err
 		}
-		id := v.get("id").str()
+		id := v.get("id").id()
 		aliases[id] = i
 		switch {
 		case task.name == "" && id == "":
@@ -246,12 +258,12 @@ func (im *wfFormat) readWhole(tasks *jsonValue) error {
 			task.name += "_" + id
 		}
 		if first, twice := im.ids[task.name]; twice {
-			return im.file.errorf(v.offset, "there are two tasks %q: the other is in line %d", task.name, im.file.position(im.tasks[first].offset).Line)
+			return im.file.errorf(v.offset, "there are two tasks %q, here and in line %d: give them ids that differ", task.name, im.file.position(im.tasks[first].offset).Line)
 		}
 		im.ids[task.name] = i
 		for j := range v.get("files").list() {
 			file := &v.get("files").items[j]
-			name := file.get("path").str() + file.get("name", "id").str()
+			name := file.get("path").str() + file.get("name", "id").id()
 			if name == "" {
 				continue
 			}
@@ -389,13 +401,13 @@ func (im *wfFormat) connect() error {
 
 // reference finds the task that a parent or child is; -1 if the text is empty.
 func (im *wfFormat) reference(t *wfTask, v *jsonValue) (int, error) {
-	name := v.str()
+	name := v.id()
 	if name == "" {
 		return -1, nil
 	}
 	id, ok := im.ids[name]
 	if !ok {
-		return 0, im.file.errorf(v.offset, "%q names the task %q, which does not exist", t.name, name)
+		return 0, im.file.errorf(v.offset, "%q names the task %q, which does not exist: add that task, or leave its name out here", t.name, name)
 	}
 	return id, nil
 }
@@ -571,11 +583,11 @@ func (im *wfFormat) summarise() {
 			im.note(t.offset, format, t.times, t.name)
 		}
 	}
-	about(&im.noRuntime, "%d tasks have no runtime, such as %q: they take no time")
-	about(&im.noSize, "%d files have no size, such as %q: they are taken as 0 B")
-	about(&im.badNumber, "%d numbers are out of range, such as %q: they are left out")
-	about(&im.elsewhere, "%d tasks were executed that the specification does not have, such as %q: they are left out")
-	about(&im.against, "%d files are read before they are written, by the parents and children of tasks, such as %q: they are taken as global inputs")
+	about(&im.noRuntime, "tasks without a runtime: %d, such as %q; they take no time")
+	about(&im.noSize, "files without a size: %d, such as %q; they are taken as 0 B")
+	about(&im.badNumber, "numbers out of range: %d, such as %q; they are left out")
+	about(&im.elsewhere, "tasks executed that the specification does not have: %d, such as %q; they are left out")
+	about(&im.against, "files read before they are written, as parents and children say: %d, such as %q; they are taken as global inputs")
 	im.notes = append(im.notes, Note{yamlfile.Position{File: im.file.name},
 		"a runtime is taken as compute time, though what a task waited for its files is part of it"})
 }

@@ -112,7 +112,7 @@ functions:
     after: [c]
     outputs: {f: 9}
 `,
-			notes: "in.json:1:76: 4 tasks have no runtime, such as \"a\": they take no time\n",
+			notes: "in.json:1:76: tasks without a runtime: 4, such as \"a\"; they take no time\n",
 		},
 		"of equally near writers the first in the file counts": {
 			text: spec(`{"id": "a", "outputFiles": ["f"]}, {"id": "b", "outputFiles": ["f"]}, {"id": "p", "parents": ["b"]}, {"id": "q", "parents": ["a"]},
@@ -131,7 +131,7 @@ functions:
     after: [p, q]
     inputs: [a.f]
 `,
-			notes: "in.json:1:76: 5 tasks have no runtime, such as \"a\": they take no time\n",
+			notes: "in.json:1:76: tasks without a runtime: 5, such as \"a\"; they take no time\n",
 		},
 		"a file makes a control edge where there is none": {
 			text: spec(`{"id": "reader", "inputFiles": ["f"]}, {"id": "writer", "outputFiles": ["f"]}`),
@@ -142,7 +142,7 @@ functions:
   writer:
     outputs: {f: 9}
 `,
-			notes: "in.json:1:76: 2 tasks have no runtime, such as \"reader\": they take no time\n",
+			notes: "in.json:1:76: tasks without a runtime: 2, such as \"reader\"; they take no time\n",
 		},
 		"a file does not make one that contradicts them": {
 			text: spec(`{"id": "reader", "inputFiles": ["f"], "children": ["writer"]}, {"id": "writer", "outputFiles": ["f"]}`),
@@ -154,8 +154,8 @@ functions:
     after: [reader]
     outputs: {f: 9}
 `,
-			notes: "in.json:1:76: 2 tasks have no runtime, such as \"reader\": they take no time\n" +
-				"in.json:1:76: 1 files are read before they are written, by the parents and children of tasks, such as \"f\": they are taken as global inputs\n",
+			notes: "in.json:1:76: tasks without a runtime: 2, such as \"reader\"; they take no time\n" +
+				"in.json:1:76: files read before they are written, as parents and children say: 1, such as \"f\"; they are taken as global inputs\n",
 		},
 		"what the same task reads and writes is a global input": {
 			text: spec(`{"id": "a", "inputFiles": ["f"], "outputFiles": ["f"]}`),
@@ -165,7 +165,7 @@ functions:
     global_inputs: [9]
     outputs: {f: 9}
 `,
-			notes: "in.json:1:76: 1 tasks have no runtime, such as \"a\": they take no time\n",
+			notes: "in.json:1:76: tasks without a runtime: 1, such as \"a\"; they take no time\n",
 		},
 		"names that run alike": {
 			text: spec(`{"id": "a", "outputFiles": ["b.f"]}, {"id": "a.b", "outputFiles": ["f"]}, {"id": "c", "inputFiles": ["b.f", "f"]}`),
@@ -178,8 +178,8 @@ functions:
   c:
     inputs: [a.b.f, a.b.f_]
 `,
-			notes: "in.json:1:76: 3 tasks have no runtime, such as \"a\": they take no time\n" +
-				"in.json:1:104: 1 files have no size, such as \"b.f\": they are taken as 0 B\n",
+			notes: "in.json:1:76: tasks without a runtime: 3, such as \"a\"; they take no time\n" +
+				"in.json:1:104: files without a size: 1, such as \"b.f\"; they are taken as 0 B\n",
 		},
 		"null, negative and missing numbers": {
 			text: `{"name": "in", "schemaVersion": "1.5", "workflow": {"specification": {"tasks": [
@@ -192,11 +192,50 @@ functions:
   b:
     global_inputs: [0]
 `,
-			notes: `in.json:2:2: 2 tasks have no runtime, such as "a": they take no time
-in.json:2:86: 3 files have no size, such as "x": they are taken as 0 B
-in.json:3:97: 1 numbers are out of range, such as "runtimeInSeconds of b": they are left out
-in.json:3:102: 1 tasks were executed that the specification does not have, such as "ghost": they are left out
+			notes: `in.json:2:2: tasks without a runtime: 2, such as "a"; they take no time
+in.json:2:86: files without a size: 3, such as "x"; they are taken as 0 B
+in.json:3:97: numbers out of range: 1, such as "runtimeInSeconds of b"; they are left out
+in.json:3:102: tasks executed that the specification does not have: 1, such as "ghost"; they are left out
 `,
+		},
+		"ids that are numbers, and parents by name": {
+			text: `{"name": "in", "schemaVersion": 1.5, "workflow": {"specification": {"tasks": [
+ {"name": "a", "id": 1, "children": [2], "outputFiles": [7]}, {"name": "b", "id": 2, "inputFiles": [7]}, {"name": "c", "id": "3", "parents": ["b"]}],
+ "files": [{"id": 7, "sizeInBytes": 9}]}, "execution": {"tasks": [{"id": 1, "runtimeInSeconds": 1}, {"id": 2, "runtimeInSeconds": 2}, {"id": "3", "runtimeInSeconds": 3}]}}}`,
+			want: `name: in
+functions:
+  "1":
+    compute: 1s
+    outputs: {"7": 9}
+  "2":
+    inputs: ["1.7"]
+    compute: 2s
+  "3":
+    after: ["2"]
+    compute: 3s
+`,
+		},
+		"NaN and Infinity, as Python writes them, outside of strings": {
+			text: `{"name": "NaN \"Infinity", "schemaVersion": "1.4", "workflow": {"tasks": [
+ {"name": "a", "runtimeInSeconds": NaN, "avgCPU": -Infinity, "memoryInBytes": Infinity}, {"name": "b", "parents": ["a"], "runtimeInSeconds": 1}]}}`,
+			want: `name: "NaN \"Infinity"
+functions:
+  a: {}
+  b:
+    after: [a]
+    compute: 1s
+`,
+			notes: "in.json:2:2: tasks without a runtime: 1, such as \"a\"; they take no time\n" +
+				"in.json:2:36: numbers out of range: 3, such as \"runtimeInSeconds of a\"; they are left out\n",
+		},
+		"of a key that is there twice the last counts": {
+			text: `{"name": "a", "name": "in", "schemaVersion": "1.4", "workflow": {"tasks": [{"name": "a", "runtimeInSeconds": 5, "runtimeInSeconds": 1}]}}`,
+			want: "name: in\nfunctions:\n  a:\n    compute: 1s\n",
+		},
+		"Makeflow's sizes are doubtful": {
+			text:  `{"name": "in", "schemaVersion": "1.3", "wms": {"name": "Makeflow"}, "workflow": {"tasks": [{"name": "a", "runtime": 1}]}}`,
+			want:  "name: in\nfunctions:\n  a:\n    compute: 1s\n",
+			notes: "in.json:1:47: sizes are read as bytes, as the format has it, but WfCommons up to 1.3 recorded those of Makeflow in KB\n",
 		},
 		"another version is read as what it resembles": {
 			text:  `{"name": "in", "schemaVersion": "1.7", "workflow": {"tasks": [{"name": "a", "runtime": 1}]}}`,
@@ -223,6 +262,7 @@ func TestBrokenWfFormatIsOneErrorWithItsPlace(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an empty file":       {"", "in.json:1:1: the file ends too early"},
 		"a file cut off":      {"{\n\"workflow\": {", "in.json:2:14: the file ends too early"},
+		"a packed file":       {"\x1f\x8b\x08\x00", "in.json:1:1: the file is packed (gzip): unpack it first, with gunzip"},
 		"no JSON":             {"{\n  \"a\" 7}", "in.json:2:7: it is no JSON: "},
 		"broken UTF-8":        {"{\n\"name\": \"\xff\"}", "in.json:2:10: the text is broken here: it is no UTF-8"},
 		"two values":          {"{}\n{}", "in.json:2:1: the file goes on after its end"},
@@ -232,7 +272,7 @@ func TestBrokenWfFormatIsOneErrorWithItsPlace(t *testing.T) {
 		"an empty list":       {spec(""), "in.json:1:1: a workflow needs at least one function"},
 		"a task that is a 7":  {spec("\n7"), "in.json:2:1: a task is expected"},
 		"a task without id":   {spec("\n{}"), "in.json:2:1: the task has no id"},
-		"two tasks of one id": {spec("\n{\"id\": \"a\"},\n{\"id\": \"a\"}"), `in.json:3:1: there are two tasks "a": the other is in line 2`},
+		"two tasks of one id": {spec("\n{\"id\": \"a\"},\n{\"id\": \"a\"}"), `in.json:3:1: there are two tasks "a", here and in line 2: give them ids that differ`},
 		"an unknown parent":   {spec("\n{\"id\": \"a\", \"parents\": [\n\"b\"]}"), `in.json:3:1: "a" names the task "b", which does not exist`},
 		"its own parent":      {spec("\n{\"id\": \"a\", \"parents\": [\"a\"]}"), "in.json:2:1: a: it is part of a cycle: a → a"},
 		"a cycle of tasks":    {spec("{\"id\": \"x\"},\n{\"id\": \"a\", \"parents\": [\"b\"]},\n{\"id\": \"b\", \"parents\": [\"a\"]}"), "in.json:2:1: a: it is part of a cycle: a → b → a"},

@@ -194,6 +194,18 @@ functions:
 	}
 }
 
+// WfFormat has a list of files or none, but no null.
+func TestExportWithoutFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "bare.yaml", "name: bare\nfunctions:\n  a: {compute: 1s}\n  b: {after: [a], compute: 1s}\n")
+	if e := exported(t, "bare.yaml"); len(e.Workflow.Specification.Tasks) != 2 {
+		t.Errorf("%+v", e)
+	}
+	if text := uncommented(t, "out.json"); strings.Contains(text, "null") {
+		t.Errorf("there is a null:\n%s", text)
+	}
+}
+
 func TestExportRefusals(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "without.yaml", "name: without\nworkflows: [diamond.yaml]\nload: {clients: 1, limit: 1}\nschedulers: [faasflow]\n")

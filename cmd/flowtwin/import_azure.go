@@ -15,6 +15,7 @@ import (
 	"github.com/flowtwin/flowtwin/benchmarks/importer"
 	"github.com/flowtwin/flowtwin/scenarios/units"
 	"github.com/flowtwin/flowtwin/scenarios/workflowfile"
+	"github.com/flowtwin/flowtwin/scenarios/yamlfile"
 )
 
 // azureFlags are the flags of flowtwin import azure.
@@ -90,13 +91,10 @@ func (f *azureFlags) run(c *cobra.Command, args []string) error {
 	if _, err := os.Lstat(f.out); err == nil {
 		return fmt.Errorf("%s exists: name another directory with --out", f.out)
 	}
-	bar := newProgress(c, "azure", 1000)
+	bar := newProgress(c, "azure", 100)
+	bar.unit = "%"
 	defer bar.end()
-	f.options.Progress = func(done, total int64) {
-		if bar.bar != nil { // Elsewhere, it is done before anyone asks.
-			bar.set(int(1000*done/max(1, total)), 1000)
-		}
-	}
+	f.options.Progress = func(done, total int64) { bar.set(int(100*done/max(1, total)), 100) }
 	a, err := importer.ReadAzure(c.Context(), args, f.options)
 	if err != nil {
 		return err
@@ -112,6 +110,10 @@ func (f *azureFlags) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	info, err := os.Stat(filepath.Join(dir, arrivalsFile))
+	if err != nil {
+		return failure{err}
+	}
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Rename(dir, f.out)); err != nil {
 		return failure{fmt.Errorf("%s cannot be written: %w", f.out, err)}
 	}
@@ -119,15 +121,27 @@ func (f *azureFlags) run(c *cobra.Command, args []string) error {
 	for _, n := range a.Notes {
 		fmt.Fprintf(c.ErrOrStderr(), "note: %v\n", n)
 	}
+	fmt.Fprint(c.ErrOrStderr(), tooLarge(info.Size()))
 	fmt.Fprintf(c.OutOrStdout(), "%s: %d functions, %d arrivals; run them with: flowtwin run %s\n",
 		f.out, functions, arrivals, filepath.Join(f.out, "scenario.yaml"))
 	return nil
 }
 
+const arrivalsFile = "arrivals.csv"
+
+// tooLarge is a note where the arrivals are more than a scenario can name.
+func tooLarge(size int64) string {
+	if size <= yamlfile.MaxFile {
+		return ""
+	}
+	return fmt.Sprintf("note: %s takes %d MiB, and flowtwin run reads up to %d MiB: take less, with --functions, or --from and --for\n",
+		arrivalsFile, size>>20, yamlfile.MaxFile>>20)
+}
+
 // writeAzure writes arrivals, workflows and a scenario, and returns how many
 // functions have arrivals, and how many those are.
 func writeAzure(ctx context.Context, a *importer.Azure, dir string) (functions int, arrivals int64, err error) {
-	file, err := os.Create(filepath.Join(dir, "arrivals.csv"))
+	file, err := os.Create(filepath.Join(dir, arrivalsFile))
 	if err != nil {
 		return 0, 0, failure{err}
 	}
@@ -163,7 +177,7 @@ func writeAzure(ctx context.Context, a *importer.Azure, dir string) (functions i
 	if functions == 0 {
 		return 0, 0, errors.New("there is no arrival in the part of the trace that is asked for")
 	}
-	scenario.WriteString("load: {arrivals: trace, trace: arrivals.csv}\nschedulers: [mastersp, faasflow]\n")
+	scenario.WriteString("load: {arrivals: trace, trace: " + arrivalsFile + "}\nschedulers: [mastersp, faasflow]\n")
 	if err := os.WriteFile(filepath.Join(dir, "scenario.yaml"), scenario.Bytes(), 0o644); err != nil {
 		return 0, 0, failure{err}
 	}

@@ -78,6 +78,16 @@ func TestImportedAzureTraceRuns(t *testing.T) {
 	}
 }
 
+func TestArrivalsThatNoScenarioCanNameAreNoted(t *testing.T) {
+	if tooLarge(512<<20) != "" {
+		t.Error("512 MiB are not too large")
+	}
+	want := "note: arrivals.csv takes 600 MiB, and flowtwin run reads up to 512 MiB: take less, with --functions, or --from and --for\n"
+	if note := tooLarge(600 << 20); note != want {
+		t.Errorf("%q", note)
+	}
+}
+
 func TestBadAzureImportLeavesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "in.csv", azureCounts)

@@ -197,7 +197,7 @@ func TestBadUsage(t *testing.T) {
 		"import nothing .":                     `unknown command "nothing" for "flowtwin import"`,
 		"import faasflow":                      "flat_workflow.yaml",
 		"import faasflow nothing":              "nothing",
-		"import faasflow .":                    "there is no flat_workflow.yaml in it",
+		"import faasflow .":                    "there is neither flat_workflow.yaml nor workflow_info.yaml in it",
 		"import faasflow file":                 "file",
 	} {
 		t.Run(line, func(t *testing.T) {
@@ -468,7 +468,7 @@ func TestJSONIsAllThatGoesToTheOutput(t *testing.T) {
 
 func TestProgressIsALineNowAndThenWhereThereIsNoTerminal(t *testing.T) {
 	var out bytes.Buffer
-	p := &progress{out: &out, what: "small", start: time.Now().Add(-7 * time.Second), last: time.Now().Add(-7 * time.Second)}
+	p := &progress{out: &out, what: "small", unit: "trials", start: time.Now().Add(-7 * time.Second), last: time.Now().Add(-7 * time.Second)}
 	for i := range 10 {
 		p.set(i+1, 10)
 	}

@@ -44,14 +44,14 @@ func width(c *cobra.Command) int {
 // a line every few seconds elsewhere.
 type progress struct {
 	out         io.Writer
-	what        string
+	what, unit  string
 	bar         *progressbar.ProgressBar // nil if not on a terminal
 	start, last time.Time
 }
 
 // newProgress begins to show the progress of a number of trials.
 func newProgress(c *cobra.Command, what string, total int) *progress {
-	p := &progress{out: c.ErrOrStderr()}
+	p := &progress{out: c.ErrOrStderr(), unit: "trials"}
 	p.begin(what, total)
 	return p
 }
@@ -78,7 +78,7 @@ func (p *progress) set(done, total int) {
 	}
 	if time.Since(p.last) > 5*time.Second {
 		p.last = time.Now()
-		fmt.Fprintf(p.out, "%s: %d of %d trials, %s\n", p.what, done, total, time.Since(p.start).Round(time.Second))
+		fmt.Fprintf(p.out, "%s: %d of %d %s, %s\n", p.what, done, total, p.unit, time.Since(p.start).Round(time.Second))
 	}
 }
 

@@ -5,9 +5,9 @@ package yamlfile
 // size: the YAML parser underneath is recursive, and quadratic in the length
 // of a block mapping, in the number of empty values, and more.
 const (
-	// maxFile bounds the size of a file in bytes; a workflow of a million
+	// MaxFile bounds the size of a file in bytes; a workflow of a million
 	// functions takes 110 to 270 MiB.
-	maxFile = 512 << 20
+	MaxFile = 512 << 20
 	// maxDepth is how deep mappings and lists may nest.
 	maxDepth = 64
 	// maxErrors is how many errors are collected.

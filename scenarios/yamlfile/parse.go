@@ -37,7 +37,7 @@ func ReadFile(name string) ([]byte, error) {
 	} else if info.IsDir() {
 		return nil, fmt.Errorf("%s: it is a directory: name a file in it", name)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err == nil {
 		err = checkSize(name, data)
 	}
@@ -45,8 +45,8 @@ func ReadFile(name string) ([]byte, error) {
 }
 
 func checkSize(file string, data []byte) error {
-	if len(data) > maxFile {
-		return fmt.Errorf("%s: it is larger than %d MiB: this is no file that flowtwin reads", file, maxFile>>20)
+	if len(data) > MaxFile {
+		return fmt.Errorf("%s: it is larger than %d MiB: this is no file that flowtwin reads", file, MaxFile>>20)
 	}
 	return nil
 }
