@@ -31,7 +31,7 @@ func dataflower() []Figure {
 			Name: "response-latency", Title: "Response latency of each workflow alone, open loop",
 			About: alone + "Ours are eight windows as long as the published one, so that there are enough requests for a p99; minimum and maximum are over all of them. " +
 				"The last panel compares in pairs: the p99 of the other systems over that of DataFlower, over the same requests. " +
-				"Latency counts from the client here, from the gateway in the recording, which saves some 11 ms.",
+				"Latency counts from the client here, from the gateway in the recording, which saves some 10 to 15 ms.",
 			measure: responseLatency, draw: drawResponseLatency,
 		},
 		{

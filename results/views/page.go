@@ -41,6 +41,10 @@ type PageTable struct {
 	Table   Table
 }
 
+// Long tells a table that is shown on demand, so that figures are not far from
+// each other.
+func (t PageTable) Long() bool { return len(t.Table.Rows) > 40 }
+
 // PageDetail is text that is shown on demand.
 type PageDetail struct{ Summary, Text string }
 
