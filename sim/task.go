@@ -725,19 +725,7 @@ func (w *world) endTask(at uint32, o engine.Outcome) {
 
 // branch draws the branch that a switch takes.
 func (w *world) branch(s *engine.Subject) int {
-	branches := w.function(s).Branches
-	u := w.draws.Uniform(draw.Branch, w.subject(s, 0), s.Path)
-	branch := 0
-	for i, sum := 0, 0.0; i < len(branches); i++ {
-		if branches[i].Probability == 0 {
-			continue
-		}
-		branch = i
-		if sum += branches[i].Probability; u < sum {
-			break
-		}
-	}
-	return branch
+	return w.function(s).Choose(w.draws.Uniform(draw.Branch, w.subject(s, 0), s.Path))
 }
 
 // switched reports the branch that a switch takes.

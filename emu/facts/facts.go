@@ -77,19 +77,7 @@ func (f *Facts) ColdStart(i *Instance, others int) engine.Time {
 
 // Branch returns the branch that a switch takes.
 func (f *Facts) Branch(i *Instance) int {
-	branches := f.function(i).Branches
-	u := f.draws.Uniform(draw.Branch, i.about(0), i.Path)
-	branch := 0
-	for b, sum := 0, 0.0; b < len(branches); b++ {
-		if branches[b].Probability == 0 {
-			continue
-		}
-		branch = b
-		if sum += branches[b].Probability; u < sum {
-			break
-		}
-	}
-	return branch
+	return f.function(i).Choose(f.draws.Uniform(draw.Branch, i.about(0), i.Path))
 }
 
 func nanoseconds(t float64) engine.Time {

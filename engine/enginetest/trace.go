@@ -182,8 +182,21 @@ type (
 	Pipe   struct{}
 )
 
-// DataRule returns the rule of a name: remote, memory or pipe.
-func DataRule(name string) (engine.DataRule, error) {
+// Trace plays a script under a scheme and the data rule of a name (remote, memory
+// or pipe), and returns its trace, or the error as text.
+func Trace(scheme engine.Scheme, rule, text string) string {
+	r, err := dataRule(rule)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	trace, err := Script{Scheme: scheme, Rule: r}.Play(text)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return trace
+}
+
+func dataRule(name string) (engine.DataRule, error) {
 	switch name {
 	case "remote":
 		return Remote{}, nil

@@ -18,16 +18,8 @@ import (
 // writes the traces anew.
 func TestTraces(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
-			rule, err := enginetest.DataRule(d.Cmd)
-			if err != nil {
-				d.Fatalf(t, "%v", err)
-			}
-			trace, err := enginetest.Script{Scheme: mastersp.Scheme{}, Rule: rule}.Play(d.Input)
-			if err != nil {
-				return err.Error() + "\n"
-			}
-			return trace
+		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
+			return enginetest.Trace(mastersp.Scheme{}, d.Cmd, d.Input)
 		})
 	})
 }

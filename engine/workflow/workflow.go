@@ -102,6 +102,22 @@ type Function struct {
 	Gather int32
 }
 
+// Choose returns the branch that a switch takes, by a number drawn evenly from
+// 0 to below 1. A branch of probability 0 is never taken.
+func (f *Function) Choose(u float64) int {
+	branch := 0
+	for i, sum := 0, 0.0; i < len(f.Branches); i++ {
+		if f.Branches[i].Probability == 0 {
+			continue
+		}
+		branch = i
+		if sum += f.Branches[i].Probability; u < sum {
+			break
+		}
+	}
+	return branch
+}
+
 // Access says which instances of an output an instance of the reader reads.
 type Access uint8
 

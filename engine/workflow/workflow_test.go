@@ -492,3 +492,12 @@ func TestRandomWorkflowsHaveEverything(t *testing.T) {
 		}
 	}
 }
+
+func TestASwitchTakesItsBranchesByTheirProbabilities(t *testing.T) {
+	f := workflow.Function{Branches: []workflow.Branch{{Probability: 0}, {Probability: 0.25}, {Probability: 0}, {Probability: 0.75}, {Probability: 0}}}
+	for u, want := range map[float64]int{0: 1, 0.2499: 1, 0.25: 3, 0.9999: 3, math.Nextafter(1, 0): 3} {
+		if got := f.Choose(u); got != want {
+			t.Errorf("%v chooses branch %d, want %d", u, got, want)
+		}
+	}
+}
