@@ -47,7 +47,7 @@ func (c *Chain) Waited(w Wait) { c.waits = append(c.waits, w) }
 // divideControl says of each stretch of control time on the chain how much of
 // it messages and operations took.
 func (c *Chain) divideControl(i *record.Invocation, last link) {
-	if len(c.waits) == 0 && !c.driven || last.task == none {
+	if len(c.waits) == 0 || last.task == none { // Without tasks, nobody wants to know.
 		return
 	}
 	all := slices.DeleteFunc(c.waits, func(w Wait) bool { return w.Attempt != c.attempt })
