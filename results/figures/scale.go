@@ -40,6 +40,7 @@ type span struct {
 	lo, hi   float64
 	positive float64 // the smallest number above zero
 	any      bool
+	broken   bool // some number is not whole
 }
 
 func (s *span) add(numbers ...float64) {
@@ -52,6 +53,7 @@ func (s *span) add(numbers ...float64) {
 			s.lo, s.hi = x, x
 		}
 		s.lo, s.hi, s.any = min(s.lo, x), max(s.hi, x), true
+		s.broken = s.broken || x != math.Trunc(x)
 		if x > 0 && (s.positive == 0 || x < s.positive) {
 			s.positive = x
 		}
@@ -62,6 +64,7 @@ func (s *span) add(numbers ...float64) {
 func (s *span) merge(other span) {
 	if other.any {
 		s.add(other.lo, other.hi)
+		s.broken = s.broken || other.broken
 		if other.positive > 0 {
 			s.add(other.positive)
 		}
@@ -80,6 +83,7 @@ func (s span) isLog(wish Scale) bool {
 type scale struct {
 	lo, hi float64
 	log    bool
+	whole  bool // numbers between whole ones mean nothing
 }
 
 // at returns where a number stands on the axis; what is below a logarithmic
@@ -132,7 +136,7 @@ func valueScale(s span, wish Scale, length vg.Length, rooms []room) scale {
 	// Rooms and rounding to ticks change the range that rooms are shares of:
 	// a few rounds settle it.
 	for range 3 {
-		step := tickStep(out.hi-out.lo, int(length/28))
+		step := out.step(int(length / 28))
 		out.lo, out.hi = math.Floor(out.lo/step+1e-9)*step, math.Ceil(out.hi/step-1e-9)*step
 		grown := false
 		for _, r := range rooms {
@@ -166,7 +170,7 @@ func placeScale(s span, wish Scale, margin float64) scale {
 		width = max(math.Abs(s.lo)/4, 1e-3)
 		return scale{lo: s.lo - width, hi: s.hi + width}
 	}
-	return scale{lo: s.lo - margin*width, hi: s.hi + margin*width}
+	return scale{lo: s.lo - margin*width, hi: s.hi + margin*width, whole: !s.broken}
 }
 
 // niceBelow and niceAbove round a positive number to 1, 2 or 5 times a power of
@@ -226,16 +230,25 @@ func (s scale) ticks(length vg.Length, room func(number) vg.Length) []tick {
 		return s.logTicks(length, room)
 	}
 	for n := int(length / 28); n > 1; n-- {
-		out := s.linearTicks(tickStep(s.hi-s.lo, n))
+		out := s.linearTicks(s.step(n))
 		if fits(s, out, length, room) {
 			return out
 		}
 	}
-	out := s.linearTicks(tickStep(s.hi-s.lo, 1))
+	out := s.linearTicks(s.step(1))
 	if !fits(s, out, length, room) {
 		out = out[:min(len(out), 1)]
 	}
 	return out
+}
+
+// step returns a step between ticks that makes at most n intervals.
+func (s scale) step(n int) float64 {
+	step := tickStep(s.hi-s.lo, n)
+	if s.whole {
+		step = max(step, 1)
+	}
+	return step
 }
 
 func (s scale) linearTicks(step float64) []tick {

@@ -184,3 +184,23 @@ func TestWrappedTextIsNeverWiderThanItsLine(t *testing.T) {
 		}
 	})
 }
+
+// Between items 1 and 2 of a list there is nothing.
+func TestAnAxisOfWholeNumbersHasWholeTicks(t *testing.T) {
+	for _, c := range []struct {
+		numbers []float64
+		want    string
+	}{
+		{[]float64{1, 2, 3, 4}, "1 2 3 4"},
+		{[]float64{1, 2, 3.5, 4}, "1.0 1.5 2.0 2.5 3.0 3.5 4.0"},
+		{[]float64{100, 200, 400}, "100 150 200 250 300 350 400"},
+	} {
+		var labels []string
+		for _, tick := range placeScale(spanOf(c.numbers...), Linear, 0.04).ticks(210, func(number) vg.Length { return 14 }) {
+			labels = append(labels, tick.label.text())
+		}
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("%v: ticks %s, want %s", c.numbers, got, c.want)
+		}
+	}
+}
