@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -123,8 +124,25 @@ func factsOf(i *record.Invocation) facts {
 	}
 }
 
+// chain lists the functions that an invocation waited for, one after the other.
+func (k *kept) chain(i *record.Invocation) []workflow.FunctionID {
+	var on []record.Task
+	for _, t := range k.tasks {
+		if t.Critical && t.Workflow == i.Workflow && t.Number == i.Number {
+			on = append(on, t)
+		}
+	}
+	slices.SortFunc(on, func(a, b record.Task) int { return cmp.Compare(a.Until, b.Until) })
+	var functions []workflow.FunctionID
+	for _, t := range on {
+		functions = append(functions, t.Function)
+	}
+	return functions
+}
+
 // Whatever is not a matter of time is the same in both worlds, to the byte and
-// to the message, for every invocation. Times are alike.
+// to the message, for every invocation, and so is the chain of functions that it
+// waited for, as here these come one after the other. Times are alike.
 func TestBothWorldsMeetTheSame(t *testing.T) {
 	plan := parse(t, bothWorlds)
 	for point := range plan.Points {
@@ -138,6 +156,9 @@ func TestBothWorldsMeetTheSame(t *testing.T) {
 				s, e := &simulated.invocations[n], &emulated.invocations[n]
 				if factsOf(s) != factsOf(e) {
 					t.Errorf("simulated %+v\n emulated %+v", factsOf(s), factsOf(e))
+				}
+				if s, e := simulated.chain(s), emulated.chain(e); len(s) < 3 || !slices.Equal(s, e) {
+					t.Errorf("invocation %d waited for the functions %v in the simulator, for %v in the emulator", n, s, e)
 				}
 				sum := engine.Time(0)
 				for _, p := range e.Phases {
