@@ -12,8 +12,13 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// abortTimeout is how long a sender that has failed tries to tell its readers.
-const abortTimeout = time.Second
+const (
+	// abortTimeout is how long a sender that has failed tries to tell its readers.
+	abortTimeout = time.Second
+	// grace is how long a chunk that is on its way may take when its sender is
+	// told to stop.
+	grace = time.Second
+)
 
 // Topic is what one container writes into. It may be used by many goroutines;
 // data in the same partition are sent one after the other.
@@ -62,9 +67,17 @@ func (t *Topic) Send(ctx context.Context, key services.Key, size int64, from io.
 
 // send returns how many chunks are safe, and what they take.
 func (t *Topic) send(ctx context.Context, d *Descriptor, from io.Reader, announce func(Descriptor)) (sent int, stored int64, err error) {
+	// Such a chunk cannot be called back. If it came late, it would lie between
+	// the chunks of the next datum: it is waited for.
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
 	datum := d.Key.String()
 	buffer := make([]byte, min(int64(t.broker.chunk), d.Size), min(int64(t.broker.chunk), d.Size)+services.TrailerSize)
 	for left := d.Size; sent < d.Chunks; sent++ {
+		if ctx.Err() != nil {
+			return sent, stored, ctx.Err()
+		}
 		chunk := buffer[:min(int64(t.broker.chunk), left)]
 		left -= int64(len(chunk))
 		if _, err := io.ReadFull(from, chunk); err != nil {
@@ -72,9 +85,9 @@ func (t *Topic) send(ctx context.Context, d *Descriptor, from io.Reader, announc
 		}
 		name := chunkName(datum, sent)
 		trailer := services.Trailer(name, chunk)
-		offset, err := t.produce(ctx, d.Partition, name, append(chunk, trailer[:]...))
+		offset, err := t.produce(sending, d.Partition, name, append(chunk, trailer[:]...))
 		if err != nil {
-			return sent, stored, err
+			return sent, stored, ended(ctx, err)
 		}
 		stored += int64(len(name) + len(chunk) + len(trailer))
 		if sent == 0 {

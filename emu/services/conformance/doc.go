@@ -9,4 +9,6 @@
 //	FLOWTWIN_KAFKA_BROKERS  host:port, and more of them after commas
 //
 //	FLOWTWIN_REDIS_ADDR=127.0.0.1:6379 go test -v ./emu/services/conformance
+//
+// .ci/services starts real ones; see docs/services.md.
 package conformance
