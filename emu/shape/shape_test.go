@@ -3,8 +3,8 @@ package shape
 import (
 	"context"
 	"io"
-	"math"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -55,17 +55,36 @@ func dial(t *testing.T, l Link, address string) net.Conn {
 	return c
 }
 
-// within fails unless got is within a fraction of want.
-func within(t *testing.T, what string, got, want time.Duration, fraction float64) {
+// keeps fails if a try, whose parts took the times that it returns, was over
+// sooner than wanted, less a fraction: a limit is kept. That it is made use of,
+// and shared equally, is asked of one try in ten, and not to the point, as
+// others may use the machine.
+func keeps(t *testing.T, what string, want time.Duration, fraction float64, try func() []time.Duration) {
 	t.Helper()
-	if math.Abs(float64(got-want)) > fraction*float64(want) {
-		t.Errorf("%s took %v, want %v ± %.0f %%", what, got, want, 100*fraction)
+	low, high := time.Duration((1-fraction)*float64(want)), want*3/2
+	var took []time.Duration
+	for range 10 {
+		took = try()
+		if last := slices.Max(took); last < low {
+			t.Errorf("%s took %v, want no less than %v", what, last, low)
+			return
+		}
+		if slices.Min(took) >= low && slices.Max(took) <= high {
+			return
+		}
 	}
+	t.Errorf("%s took %v, want %v to %v", what, took, low, high)
+}
+
+// timed returns how long something takes.
+func timed(do func()) []time.Duration {
+	began := time.Now()
+	do()
+	return []time.Duration{time.Since(began)}
 }
 
 func TestRateIsKeptEachWay(t *testing.T) {
 	const rate, size = 50e6, 5 << 20
-	want := time.Duration(size / rate * 1e9)
 	for name, test := range map[string]func(){
 		"writing": func() {
 			_, _ = dial(t, Link{Out: []*Bucket{NewBucket(rate)}}, sink(t)).Write(make([]byte, size))
@@ -77,9 +96,7 @@ func TestRateIsKeptEachWay(t *testing.T) {
 			_, _ = dial(t, Link{Out: []*Bucket{NewBucket(4 * rate), NewBucket(rate)}}, sink(t)).Write(make([]byte, size))
 		},
 	} {
-		began := time.Now()
-		test()
-		within(t, name, time.Since(began), want, 0.1)
+		keeps(t, name, time.Duration(size/rate*1e9), 0.1, func() []time.Duration { return timed(test) })
 	}
 }
 
@@ -89,32 +106,34 @@ func TestAPauseGivesNoCredit(t *testing.T) {
 	const rate, size = 10e6, 100_000
 	c := dial(t, Link{Out: []*Bucket{NewBucket(rate)}}, sink(t))
 	for range 3 {
-		began := time.Now()
-		if _, err := c.Write(make([]byte, size)); err != nil {
-			t.Fatal(err)
-		}
-		within(t, "a small write", time.Since(began), 10*time.Millisecond, 0.4)
-		time.Sleep(20 * time.Millisecond)
+		keeps(t, "a small write", 10*time.Millisecond, 0.4, func() []time.Duration {
+			time.Sleep(20 * time.Millisecond)
+			return timed(func() {
+				if _, err := c.Write(make([]byte, size)); err != nil {
+					t.Fatal(err)
+				}
+			})
+		})
 	}
 }
 
 func TestConnectionsShareEqually(t *testing.T) {
 	const rate, size = 40e6, 2 << 20
-	shared := NewBucket(rate)
-	var all sync.WaitGroup
-	took := make([]time.Duration, 4)
-	began := time.Now()
-	for i := range took {
-		c := dial(t, Link{Out: []*Bucket{shared}}, sink(t))
-		all.Go(func() {
-			_, _ = c.Write(make([]byte, size))
-			took[i] = time.Since(began)
-		})
-	}
-	all.Wait()
-	for _, d := range took {
-		within(t, "each of four", d, time.Duration(4*size/rate*1e9), 0.15)
-	}
+	keeps(t, "each of four", time.Duration(4*size/rate*1e9), 0.15, func() []time.Duration {
+		shared := NewBucket(rate)
+		var all sync.WaitGroup
+		took := make([]time.Duration, 4)
+		began := time.Now()
+		for i := range took {
+			c := dial(t, Link{Out: []*Bucket{shared}}, sink(t))
+			all.Go(func() {
+				_, _ = c.Write(make([]byte, size))
+				took[i] = time.Since(began)
+			})
+		}
+		all.Wait()
+		return took
+	})
 }
 
 func TestNoBucketsAreNoLimit(t *testing.T) {
