@@ -56,12 +56,12 @@ func dial(t *testing.T, l Link, address string) net.Conn {
 }
 
 // keeps fails if a try, whose parts took the times that it returns, was over
-// sooner than wanted, less a fraction: a limit is kept. That it is made use of,
-// and shared equally, is asked of one try in ten, and not to the point, as
-// others may use the machine.
+// sooner than wanted, less a fraction: a limit is kept. That each part took what
+// is wanted, within that fraction, is asked of one try in ten, as others may use
+// the machine.
 func keeps(t *testing.T, what string, want time.Duration, fraction float64, try func() []time.Duration) {
 	t.Helper()
-	low, high := time.Duration((1-fraction)*float64(want)), want*3/2
+	low, high := time.Duration((1-fraction)*float64(want)), time.Duration((1+fraction)*float64(want))
 	var took []time.Duration
 	for range 10 {
 		took = try()
