@@ -281,7 +281,7 @@ func (w *world) addAnnounced(t *task, k *key, in *workflow.Input, producer, path
 	case i != nil && k.source == engine.FromMemory && slices.Contains(i.spilled, d):
 		k.source = engine.FromDisk
 	case i != nil && k.source == engine.FromMemory && len(w.faults) > 0:
-		if p := i.chain.Last(in.From, in.Output, path); p != nil && w.memoryLost(p.Node, p.At) {
+		if p := i.chain.LatestPost(in.From, in.Output, path); p != nil && w.memoryLost(p.Node, p.At) {
 			t.dataLost = true
 		}
 	}
@@ -301,7 +301,7 @@ func (w *world) heardOf(i *invocation, t *task, source engine.Source, d *datum) 
 	if source == engine.FromDisk {
 		return w.prefetchOf(i, t, d) != none
 	}
-	return i.chain.Last(d.function, d.output, &d.path) != nil
+	return i.chain.LatestPost(d.function, d.output, &d.path) != nil
 }
 
 // spill notes that a datum has gone from memory to disk.

@@ -126,8 +126,8 @@ func (c *Chain) Ran(f workflow.FunctionID, path *workflow.Path) *Task {
 	return nil
 }
 
-// Last returns the datum as it was posted last in this attempt, or nil.
-func (c *Chain) Last(f workflow.FunctionID, output int32, path *workflow.Path) *Post {
+// LatestPost returns the datum as it was posted last in this attempt, or nil.
+func (c *Chain) LatestPost(f workflow.FunctionID, output int32, path *workflow.Path) *Post {
 	for at := c.functions[f].post; at != none; at = c.posts[at].earlier {
 		if p := &c.posts[at]; p.Output == output && p.Path == *path {
 			return p
@@ -138,18 +138,13 @@ func (c *Chain) Last(f workflow.FunctionID, output int32, path *workflow.Path) *
 
 // Close completes the record of the invocation, of which it takes when it was
 // to be sent, when it ended and how: its phases, and the time of its critical
-// path. It marks the tasks on the chain.
+// path. It marks the tasks on the chain, from the last one back.
 func (c *Chain) Close(i *record.Invocation) {
-	last := c.last(i)
-	c.phases(i, last)
-	c.divideControl(i, last)
-	i.CriticalTime = c.criticalTime(i)
-}
-
-// phases goes back along the chain, and adds up what it finds.
-func (c *Chain) phases(i *record.Invocation, l link) {
+	c.sortWaits()
 	p := &i.Phases
 	until := i.Ended
+	l := c.last(i)
+	c.divideAfter(l, i.Ended)
 	for l.task != none {
 		t := &c.tasks[l.task]
 		t.Critical, t.Until, t.PutUntil = true, l.until, l.put
@@ -169,8 +164,10 @@ func (c *Chain) phases(i *record.Invocation, l link) {
 		p[wait] += t.Started - t.Queued - t.Held
 		until = t.Queued
 		l = c.before(t)
+		c.divideBefore(t, l, i.Intended)
 	}
 	p[record.Control] += until - i.Intended
+	i.CriticalTime = c.criticalTime(i)
 }
 
 // link is a task on the chain, until the moment at which it did what the next
@@ -212,37 +209,36 @@ func (c *Chain) last(i *record.Invocation) link {
 			last = l
 		}
 	}
+	ends := func(f int) {
+		for at := c.functions[f].latest; at != none; at = c.tasks[at].earlier {
+			consider(c.upToEnd(at))
+		}
+	}
+	posts := func(f int) {
+		for at := c.functions[f].post; at != none; at = c.posts[at].earlier {
+			consider(c.upToPost(&c.posts[at], c.posts[at].Node))
+		}
+	}
 	if c.driven {
 		for f := range c.workflow.Functions {
 			if len(c.workflow.Functions[f].Next) > 0 {
 				continue
 			}
-			for at := c.functions[f].post; at != none; at = c.posts[at].earlier {
-				p := &c.posts[at]
-				consider(c.upToPost(p, p.Node))
-			}
+			posts(f)
 			if len(c.workflow.Functions[f].Outputs) == 0 {
-				c.each(f, func(at int32) { consider(c.upToEnd(at)) })
+				ends(f)
 			}
 		}
 	}
 	if last.task == none { // What was left is dead, or a list was empty: so said what came last.
 		for f := range c.workflow.Functions {
-			c.each(f, func(at int32) { consider(c.upToEnd(at)) })
-			for at := c.functions[f].post; at != none && c.driven; at = c.posts[at].earlier {
-				p := &c.posts[at]
-				consider(c.upToPost(p, p.Node))
+			ends(f)
+			if c.driven {
+				posts(f)
 			}
 		}
 	}
 	return last
-}
-
-// each goes through the completed tasks of a function.
-func (c *Chain) each(f int, do func(at int32)) {
-	for at := c.functions[f].latest; at != none; at = c.tasks[at].earlier {
-		do(at)
-	}
 }
 
 // before returns what the trigger of a task waited for last, or no link for a
@@ -260,7 +256,7 @@ func (c *Chain) caused(cause *engine.Cause, f workflow.FunctionID, path *workflo
 	from := cause.Path(c.workflow, path)
 	switch {
 	case cause.Output >= 0:
-		if p := c.Last(cause.Function, cause.Output, &from); p != nil {
+		if p := c.LatestPost(cause.Function, cause.Output, &from); p != nil {
 			return c.upToPost(p, on)
 		}
 		return noLink

@@ -40,10 +40,7 @@ func ran(f workflow.FunctionID, cause engine.Cause, node engine.NodeID, queued, 
 	return Task{Cause: cause, Task: record.Task{Function: f, Node: node, Queued: queued, Started: started, Ended: ended, Fetch: 1, Put: 2}}
 }
 
-func of(f workflow.FunctionID) engine.Cause     { return engine.Cause{Function: f, Output: -1} }
-func posted(f workflow.FunctionID) engine.Cause { return engine.Cause{Function: f} }
-
-var nothing = engine.Cause{Function: engine.NoFunction}
+func posted(f workflow.FunctionID) engine.Cause { return engine.CausedBy(f, 0, &workflow.Path{}) }
 
 func chosen(branch int, cause engine.Cause, on engine.NodeID) Choice {
 	return Choice{Subject: engine.Subject{Function: decide}, Branch: branch, Node: on, Cause: cause}
@@ -64,10 +61,10 @@ func TestChain(t *testing.T) {
 			// file triggered at 50; it ends at 70, answer at 100 at the latest.
 			name: "the ends of functions trigger",
 			observe: func(c *Chain) {
-				c.Ended(ran(look, nothing, 1, 5, 10, 40))
-				c.Chosen(chosen(1, nothing, 1))
-				c.Ended(ran(file, nothing, 1, 50, 52, 70))
-				c.Ended(ran(answer, nothing, 2, 75, 80, 100))
+				c.Ended(ran(look, engine.NoCause(), 1, 5, 10, 40))
+				c.Chosen(chosen(1, engine.NoCause(), 1))
+				c.Ended(ran(file, engine.NoCause(), 1, 50, 52, 70))
+				c.Ended(ran(answer, engine.NoCause(), 2, 75, 80, 100))
 			},
 			ended: 103, want: "look file answer",
 			phases: [record.Phases]engine.Time{record.Control: 5 + 10 + 5 + 3, record.Queue: 5 + 2 + 5, record.Fetch: 3, record.Put: 6, record.Compute: 27 + 15 + 17},
@@ -80,12 +77,12 @@ func TestChain(t *testing.T) {
 			name: "what is posted triggers, through a switch", driven: true,
 			observe: func(c *Chain) {
 				c.Posted(Post{Function: look, Node: 1, At: 20, Put: 2})
-				c.Ended(ran(look, nothing, 1, 5, 10, 40))
+				c.Ended(ran(look, engine.NoCause(), 1, 5, 10, 40))
 				c.Chosen(chosen(1, posted(look), 1))
 				c.Posted(Post{Function: file, Node: 1, At: 60, Put: 2})
-				c.Ended(ran(file, of(decide), 1, 24, 30, 60))
+				c.Ended(ran(file, engine.EndOf(decide), 1, 24, 30, 60))
 				c.Posted(Post{Function: answer, Node: 2, At: 90, Put: 2})
-				c.Ended(ran(answer, of(file), 2, 63, 65, 95))
+				c.Ended(ran(answer, engine.EndOf(file), 2, 63, 65, 95))
 			},
 			ended: 93, want: "look file answer",
 			phases: [record.Phases]engine.Time{record.Control: 5 + 4 + 3 + 3, record.Queue: 5 + 6 + 2, record.Fetch: 3, record.Put: 6, record.Compute: 7 + 27 + 22},
@@ -96,11 +93,11 @@ func TestChain(t *testing.T) {
 			name: "what is streamed to a switch is a transfer", driven: true,
 			observe: func(c *Chain) {
 				c.Posted(Post{Function: look, Node: 1, Way: data.Pipe, At: 20})
-				c.Ended(ran(look, nothing, 1, 5, 10, 40))
+				c.Ended(ran(look, engine.NoCause(), 1, 5, 10, 40))
 				c.Chosen(chosen(0, posted(look), 2))
-				c.Ended(ran(alarm, of(decide), 2, 44, 45, 60))
+				c.Ended(ran(alarm, engine.EndOf(decide), 2, 44, 45, 60))
 				c.Posted(Post{Function: answer, Node: 2, At: 90, Put: 2})
-				c.Ended(ran(answer, of(alarm), 2, 60, 60, 95))
+				c.Ended(ran(answer, engine.EndOf(alarm), 2, 60, 60, 95))
 			},
 			ended: 90, want: "look alarm answer",
 			phases: [record.Phases]engine.Time{record.Control: 5, record.Transfer: 24, record.Queue: 5 + 1, record.Fetch: 3, record.Put: 4, record.Compute: 9 + 12 + 27},
@@ -111,7 +108,7 @@ func TestChain(t *testing.T) {
 			name: "what is streamed to others is none to those nearby", driven: true,
 			observe: func(c *Chain) {
 				c.Posted(Post{Function: look, Node: 1, Way: data.Pipe | data.Memory, At: 20})
-				c.Ended(ran(look, nothing, 1, 0, 10, 40))
+				c.Ended(ran(look, engine.NoCause(), 1, 0, 10, 40))
 				c.Posted(Post{Function: answer, Node: 1, At: 50, Put: 2})
 				c.Ended(ran(answer, posted(look), 1, 22, 22, 55))
 			},
@@ -120,11 +117,11 @@ func TestChain(t *testing.T) {
 			path:   40, // as no switch led to answer
 		},
 		{
-			name: "of an attempt that came to nothing, nothing is on the chain",
+			name: "of an attempt that came to engine.NoCause(), nothing is on the chain",
 			observe: func(c *Chain) {
-				c.Ended(ran(look, nothing, 1, 5, 10, 40))
+				c.Ended(ran(look, engine.NoCause(), 1, 5, 10, 40))
 				c.Attempt(1)
-				again := ran(look, nothing, 2, 60, 60, 90)
+				again := ran(look, engine.NoCause(), 2, 60, 60, 90)
 				again.Attempt = 1
 				c.Ended(again)
 			},

@@ -44,39 +44,39 @@ func MessageWait(m engine.MessageKind) WaitKind {
 // Waited adds something that the control plane waited for, or will.
 func (c *Chain) Waited(w Wait) { c.waits = append(c.waits, w) }
 
-// divideControl says of each stretch of control time on the chain how much of
-// it messages and operations took.
-func (c *Chain) divideControl(i *record.Invocation, last link) {
-	if len(c.waits) == 0 || last.task == none { // Without tasks, nobody wants to know.
+// sortWaits puts what counts in the order in which it ended.
+func (c *Chain) sortWaits() {
+	c.waits = slices.DeleteFunc(c.waits, func(w Wait) bool { return w.Attempt != c.attempt })
+	slices.SortStableFunc(c.waits, func(a, b Wait) int { return cmp.Compare(a.To, b.To) })
+}
+
+// divideAfter says of the control time behind the last task of the chain how
+// much of it messages and operations took. The answers that tell the end pass by
+// many functions.
+func (c *Chain) divideAfter(last link, ended engine.Time) {
+	if last.task != none {
+		c.tasks[last.task].After = divide(c.waits, last.until, ended, func(*Wait) bool { return true })
+	}
+}
+
+// divideBefore says the same of the time between a task and the link before it,
+// or when the invocation was to be sent.
+func (c *Chain) divideBefore(t *Task, l link, intended engine.Time) {
+	from := intended
+	var before *Task
+	if l.task != none {
+		before = &c.tasks[l.task]
+		from = l.until
+	}
+	if l.streamed {
+		t.Before = record.ControlTime{Transfer: t.Queued - from}
 		return
 	}
-	all := slices.DeleteFunc(c.waits, func(w Wait) bool { return w.Attempt != c.attempt })
-	slices.SortStableFunc(all, func(a, b Wait) int { return cmp.Compare(a.To, b.To) })
-	t := &c.tasks[last.task]
-	// The answers that tell the end pass by many functions.
-	t.After = divide(all, last.until, i.Ended, func(*Wait) bool { return true })
-	for {
-		l := c.before(t)
-		from := i.Intended
-		var before *Task
-		if l.task != none {
-			before = &c.tasks[l.task]
-			from = l.until
-		}
-		if l.streamed {
-			t.Before = record.ControlTime{Transfer: t.Queued - from}
-		} else {
-			t.Before = divide(all, from, t.Queued, func(w *Wait) bool {
-				return w.Kind == Probe || c.workflow.Functions[w.Function].Kind != workflow.Task ||
-					w.Function == t.Function && related(&w.Path, &t.Path) ||
-					before != nil && w.Function == before.Function && related(&w.Path, &before.Path)
-			})
-		}
-		if before == nil {
-			return
-		}
-		t = before
-	}
+	t.Before = divide(c.waits, from, t.Queued, func(w *Wait) bool {
+		return w.Kind == Probe || c.workflow.Functions[w.Function].Kind != workflow.Task ||
+			w.Function == t.Function && related(&w.Path, &t.Path) ||
+			before != nil && w.Function == before.Function && related(&w.Path, &before.Path)
+	})
 }
 
 // related reports whether one path is the other's, or leads to it.
