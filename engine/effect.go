@@ -88,6 +88,13 @@ type Cause struct {
 	Item     workflow.Level
 }
 
+// NoCause leaves it to whoever asks to find out what it was.
+func NoCause() Cause { return Cause{Function: NoFunction} }
+
+// EndOf returns the Cause that the end of a function is, or the choice of a
+// switch.
+func EndOf(f workflow.FunctionID) Cause { return Cause{Function: f, Output: -1} }
+
 // CausedBy returns the Cause that a datum at path is.
 func CausedBy(f workflow.FunctionID, output int32, path *workflow.Path) Cause {
 	return Cause{f, output, path.Last()}

@@ -10,18 +10,15 @@ import (
 // still triggers the next; but its bytes may come later than the trigger, so
 // an instance waits on its node for both.
 
-// noCause leaves it to whoever asks to find out what has triggered a task.
-var noCause = engine.Cause{Function: engine.NoFunction}
-
 // Run runs an instance on this node, or evaluates a switch, as part of a call:
 // at once, or when its streamed inputs are there.
 func (fl *Flow) Run(subject engine.Subject, call int32) {
 	if fl.node.System().Inboxes == nil {
-		fl.begin(subject, call, noCause)
+		fl.begin(subject, call, engine.NoCause())
 		return
 	}
 	fl.inbox(subject.Invocation).Trigger(subject.Function, &subject.Path, call)
-	fl.beginReady(subject.Invocation, noCause)
+	fl.beginReady(subject.Invocation, engine.NoCause())
 }
 
 func (fl *Flow) begin(subject engine.Subject, call int32, cause engine.Cause) {
@@ -68,7 +65,7 @@ func (fl *Flow) settleInput(subject engine.Subject, output int32, alive bool) {
 			fl.inbox(i).Arrive(r, &subject.Path, alive)
 		}
 	}
-	cause := noCause
+	cause := engine.NoCause()
 	if alive { // The bytes came later than the trigger.
 		cause = engine.CausedBy(subject.Function, output, &subject.Path)
 	}

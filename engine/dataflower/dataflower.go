@@ -106,7 +106,7 @@ func (c *control) gateway() engine.NodeID { return c.node.System().Cluster.Gatew
 // Handle implements engine.Control.
 func (c *control) Handle(e engine.Event) {
 	s := c.state(e.Invocation)
-	s.cause = engine.Cause{Function: engine.NoFunction}
+	s.cause = engine.NoCause()
 	switch e.Kind {
 	case engine.EventArrive:
 		c.arrive(e.Invocation)
@@ -122,10 +122,10 @@ func (c *control) Handle(e engine.Event) {
 		s.cause = engine.CausedBy(e.Function, int32(e.Number), &e.Path)
 		c.received(&e)
 	case engine.EventTaskEnded:
-		s.cause = engine.Cause{Function: e.Function, Output: -1}
+		s.cause = engine.EndOf(e.Function)
 		c.ended(e.Subject)
 	case engine.EventSwitched:
-		s.cause = engine.Cause{Function: e.Function, Output: -1}
+		s.cause = engine.EndOf(e.Function)
 		c.switched(e.Subject, int(e.Number))
 	}
 	if len(s.inbox.Ready) > 0 {
@@ -220,7 +220,7 @@ func (c *control) deliver(m *engine.Message) {
 // owe takes that for the cause of what follows from a message.
 func (c *control) owe(m *engine.Message) {
 	if m.Call > 0 {
-		c.state(m.Invocation).cause = engine.Cause{Function: workflow.FunctionID(m.Call - 1), Output: -1}
+		c.state(m.Invocation).cause = engine.EndOf(workflow.FunctionID(m.Call - 1))
 	}
 }
 

@@ -247,7 +247,7 @@ func TestBreachesAreFound(t *testing.T) {
 			"at 1000000 ns gateway asks to send probe to worker-0: there is no node 9"},
 		{"work for what has ended", func(n *engine.Node, i engine.Invocation) {
 			n.Complete(i)
-			n.Evaluate(engine.Subject{Invocation: i}, 0, engine.Cause{Function: engine.NoFunction})
+			n.Evaluate(engine.Subject{Invocation: i}, 0, engine.NoCause())
 		}, "at 1000000 ns gateway asks to evaluate a: it has released the invocation"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
