@@ -40,19 +40,6 @@ overrides: %s
 	return p, simulate(t, p, 0)
 }
 
-// of returns the record of a task of an invocation.
-func (r *records) of(t testing.TB, p *scenarios.Plan, number int64, name string) record.Task {
-	t.Helper()
-	w := p.Trial(0, 0).Workflows[0]
-	for _, task := range r.tasks {
-		if task.Number == number && w.Functions[task.Function].Name+task.Path.String() == name {
-			return task
-		}
-	}
-	t.Fatalf("invocation %d has no task %s", number, name)
-	return record.Task{}
-}
-
 // A container whose function has one core sends 15.14 MB/s on the wire. Of each
 // frame of 1514 bytes, 1448 are payload: that is 14.48 MB/s, a chunk in 10 ms.
 const slowSender = "broker: {chunk: 144800B}, container: {egress: 15.14MB/s}"

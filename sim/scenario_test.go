@@ -60,12 +60,18 @@ func checkRecord(t testing.TB, i *record.Invocation) {
 // task returns the record of a task of the first invocation.
 func (r *records) task(t testing.TB, p *scenarios.Plan, name string) record.Task {
 	t.Helper()
+	return r.of(t, p, 0, name)
+}
+
+// of returns the record of a task of an invocation.
+func (r *records) of(t testing.TB, p *scenarios.Plan, number int64, name string) record.Task {
+	t.Helper()
 	w := p.Trial(0, 0).Workflows[0]
 	for _, task := range r.tasks {
-		if task.Number == 0 && w.Functions[task.Function].Name+task.Path.String() == name {
+		if task.Number == number && w.Functions[task.Function].Name+task.Path.String() == name {
 			return task
 		}
 	}
-	t.Fatalf("there is no task %s", name)
+	t.Fatalf("invocation %d has no task %s", number, name)
 	return record.Task{}
 }

@@ -257,15 +257,10 @@ func TestEveryKindOfFigureIsDrawn(t *testing.T) {
 	}
 }
 
-func TestTimelineOfSeveralWorkflowsHasAPanelForEach(t *testing.T) {
-	m, run, err := runOf(t, &datadriven.TestData{Input: `mastersp faasflow/video: 1 2 3
-mastersp faasflow/wordcount: 1 2 3
-faasflow faasflow/video: 1 2 3
-faasflow faasflow/wordcount: 1 2 3`})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Figures = []scenarios.FigureUse{{Kind: "timeline"}}
+// drawnAs draws one figure of a run, as SVG.
+func drawnAs(t *testing.T, m *rundir.Manifest, run *analysis.Run, use scenarios.FigureUse) string {
+	t.Helper()
+	m.Figures = []scenarios.FigureUse{use}
 	drawn, err := Draw(t.TempDir(), m, run)
 	if err != nil {
 		t.Fatal(err)
@@ -274,8 +269,20 @@ faasflow faasflow/wordcount: 1 2 3`})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(svg)
+}
+
+func TestTimelineOfSeveralWorkflowsHasAPanelForEach(t *testing.T) {
+	m, run, err := runOf(t, &datadriven.TestData{Input: `mastersp faasflow/video: 1 2 3
+mastersp faasflow/wordcount: 1 2 3
+faasflow faasflow/video: 1 2 3
+faasflow faasflow/wordcount: 1 2 3`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := drawnAs(t, m, run, scenarios.FigureUse{Kind: "timeline"})
 	for text, want := range map[string]int{"video (s)": 1, "wordcount (s)": 1, ">mastersp<": 1, ">faasflow<": 1, "under way": 0} {
-		if got := strings.Count(string(svg), text); got != want {
+		if got := strings.Count(svg, text); got != want {
 			t.Errorf("the timeline says %q %d times, want %d", text, got, want)
 		}
 	}
@@ -290,18 +297,10 @@ mastersp faasflow/wordcount wordcount 60/min: 1 2 3`})
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"bars", "breakdown"} {
-		m.Figures = []scenarios.FigureUse{{Kind: kind, Panels: "workflow alone"}}
-		drawn, err := Draw(t.TempDir(), m, run)
-		if err != nil {
-			t.Fatal(err)
-		}
-		svg, err := drawn[0].Figure.SVG()
-		if err != nil {
-			t.Fatal(err)
-		}
+		svg := drawnAs(t, m, run, scenarios.FigureUse{Kind: kind, Panels: "workflow alone"})
 		// The panel says which workflow it is, so groups say the rate alone.
 		for text, want := range map[string]int{">video<": 1, ">wordcount<": 1, ">30/min<": 2, ">60/min<": 2, "video 30/min": 0} {
-			if got := strings.Count(string(svg), text); got != want {
+			if got := strings.Count(svg, text); got != want {
 				t.Errorf("%s says %q %d times, want %d", kind, text, got, want)
 			}
 		}

@@ -284,7 +284,8 @@ func parsePath(path string) ([]step, error) {
 
 // Set gives the value at a path, such as load.rate or functions.count.cpu, the
 // value that a YAML text stands for. Mappings on the way are made where they
-// are missing; items of lists are not. The error says what is wrong with the path or the text.
+// are missing; items of lists are not. The error says what is wrong with the path
+// or the text.
 //
 // Errors found later in the value are reported as those of "path=text".
 func (d *Document) Set(path, text string) error {
