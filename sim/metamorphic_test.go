@@ -132,10 +132,13 @@ func TestScalingAllTimesScalesTheLatencies(t *testing.T) {
 	once, scaledUp := scaled(t, 1), scaled(t, k)
 	for point := range once.Points {
 		fast, slow := latencies(simulate(t, once, point)), latencies(simulate(t, scaledUp, point))
-		sum := 0.0
+		share, sum := 1e-6, 0.0
+		if strings.Contains(once.Points[point].Scheduler, "+spread+") {
+			share = 1e-5 // Here is where events come so close.
+		}
 		for i := range fast {
 			off := math.Abs(float64(slow[i] - k*fast[i]))
-			if off > 1000+1e-5*float64(slow[i]) {
+			if off > 1000+share*float64(slow[i]) {
 				t.Errorf("%s: invocation %d takes %d ns, and %d ns with all times %d-fold", once.Points[point].Scheduler, i, fast[i], slow[i], k)
 				break
 			}
