@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/wire"
@@ -138,6 +139,9 @@ type Agent struct {
 
 	releasing atomic.Int64
 
+	freezing sync.Mutex
+	thaw     chan struct{} // nil unless the loop is to stand still
+
 	// Used by the loop only.
 	numbers    [][]numbered // by workflow and slot
 	containers map[engine.ContainerID]*container
@@ -215,6 +219,26 @@ func (a *Agent) Open() (open engine.Open, ok bool) {
 func (a *Agent) Quiet() bool {
 	open, ok := a.Open()
 	return !ok || open == (engine.Open{}) && a.releasing.Load() == 0
+}
+
+// Freeze has the loop stand still, or go on. It is for faults.
+func (a *Agent) Freeze(still bool) {
+	a.freezing.Lock()
+	defer a.freezing.Unlock()
+	switch {
+	case !still && a.thaw != nil:
+		close(a.thaw)
+		a.thaw = nil
+	case still && a.thaw == nil:
+		thaw := make(chan struct{})
+		a.thaw = thaw
+		a.inbox.push(item{do: func() {
+			select {
+			case <-thaw:
+			case <-a.ctx.Done():
+			}
+		}})
+	}
 }
 
 // Close stops the loop and all that it has set off, and waits for that. Nobody
@@ -490,12 +514,29 @@ func (a *Agent) evaluate(now engine.Time, e *engine.Effect) {
 func (a *Agent) document(now engine.Time, e *engine.Effect) {
 	answer := engine.Event{Kind: engine.EventDocument, Document: e.Document, Message: e.Message}
 	a.work.Go(func() {
-		if err := a.Documents.Perform(a.ctx, answer.Document, &answer.Subject, answer.Items); err != nil && a.ctx.Err() == nil {
-			a.Observer.Failed(fmt.Errorf("the operation %s on the database: %w", answer.Document, err))
-		}
+		a.perform(&answer)
 		a.Observer.Waited(&answer.Subject, now, a.Now())
 		a.Tell(&answer)
 	})
+}
+
+// perform performs an operation on the database, as often as it takes: an
+// engine that is not answered stands still. A database that is gone for a while
+// is a fault, and said once.
+func (a *Agent) perform(e *engine.Event) {
+	const pause = 50 * time.Millisecond
+	for told := false; ; told = true {
+		err := a.Documents.Perform(a.ctx, e.Document, &e.Subject, e.Items)
+		if err == nil || a.ctx.Err() != nil {
+			return
+		}
+		if !told {
+			a.Observer.Failed(fmt.Errorf("the operation %s on the database: %w", e.Document, err))
+		}
+		if !clock.Sleep(a.ctx, int64(pause)) {
+			return
+		}
+	}
 }
 
 // setTimer sets a timer. One of the same name that is still waiting is

@@ -13,13 +13,26 @@ import (
 type Clock struct {
 	base   time.Time
 	offset atomic.Int64
+	// machine is what the machine's clock said at base.
+	machine int64
 }
 
 // New returns a clock whose start is now.
-func New() *Clock { return &Clock{base: time.Now()} }
+func New() *Clock {
+	machine := machineTime()
+	return &Clock{base: time.Now(), machine: machine}
+}
 
 // Restart makes this moment the start.
 func (c *Clock) Restart() { c.offset.Store(int64(time.Since(c.base))) }
+
+// Start is when the run has started, by a clock that all processes of a
+// machine share, containers or not.
+func (c *Clock) Start() int64 { return c.machine + c.offset.Load() }
+
+// StartAt makes the clock one with that of another process of the machine,
+// whose Start is given.
+func (c *Clock) StartAt(start int64) { c.offset.Store(start - c.machine) }
 
 // Now is the time since the start.
 func (c *Clock) Now() engine.Time { return int64(time.Since(c.base)) - c.offset.Load() }

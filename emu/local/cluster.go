@@ -9,118 +9,128 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/flowtwin/flowtwin/emu/access"
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/clock"
-	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
-	"github.com/flowtwin/flowtwin/emu/peer"
-	"github.com/flowtwin/flowtwin/emu/records"
+	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/replay"
+	"github.com/flowtwin/flowtwin/emu/services/embedded"
+	"github.com/flowtwin/flowtwin/emu/shape"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 // cluster is the emulated machines of a trial.
 type cluster struct {
+	options   *Options
 	trial     *scenarios.Trial
 	clock     *clock.Clock
-	collector *records.Collector
+	observer  agent.Observer
+	token     []byte
 	servers   *servers
-	nodes     []*node
+	machines  []*machine
+	addresses map[engine.NodeID]string
 }
 
-// node is one machine.
-type node struct {
+// machine is a node and what it keeps when it is restarted.
+type machine struct {
 	id     engine.NodeID
-	mesh   *peer.Mesh
-	agent  *agent.Agent
-	inputs *replay.Writer // nil if they are not recorded
-
-	containers *containers
-	stopUnits  context.CancelFunc
+	boot   uint64
+	node   *node.Node // nil while it has been killed
+	access *access.Access
+	inputs *replay.Writer  // nil if they are not recorded
+	redis  *embedded.Redis // nil if there is a real one, or none
+	memory string          // its address
+	// gate is closed while the node cannot reach the storage node.
+	gate *shape.Gate
 }
 
-// start brings up a cluster. If it fails, nothing is left of it.
-func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *records.Collector) (c *cluster, err error) {
-	c = &cluster{trial: t, clock: clock.New(), collector: collector}
+// start brings up a cluster.
+func start(ctx context.Context, o *Options, t *scenarios.Trial, observer agent.Observer) (_ harness.Cluster, err error) {
+	c := &cluster{
+		options: o, trial: t, clock: clock.New(), observer: observer, token: make([]byte, 32), addresses: map[engine.NodeID]string{},
+	}
+	_, _ = rand.Read(c.token) // Never fails.
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.stop())
+			err = errors.Join(err, c.End())
 		}
 	}()
 	if c.servers, err = startServers(ctx, o, t); err != nil {
-		return c, err
+		return nil, err
 	}
-	compute := function.Sleep
-	if o.Spin {
-		compute = function.Spin
-	}
-	token := make([]byte, 32)
-	_, _ = rand.Read(token) // Never fails.
-	addresses := map[engine.NodeID]string{}
 	for id := range engine.NodeID(len(t.Cluster.Workers)) + scenarios.FirstWorker {
-		n := &node{id: id}
-		c.nodes = append(c.nodes, n)
-		system, err := engine.NewSystem(t.Workflows, t.Cluster.Engine(), t.Scheduler, t.Profile.Rules())
-		if err != nil {
-			return c, err
+		m := &machine{id: id, gate: shape.NewGate(c.servers.patience)}
+		c.machines = append(c.machines, m)
+		if err := c.equip(ctx, m); err != nil {
+			return nil, err
 		}
-		n.mesh, err = peer.Listen(peer.Config{
-			Self: id, Token: token, Boot: 1, Detect: detect(t),
-			Receive: func(from engine.NodeID, message []byte) { n.agent.Receive(from, message) },
-			Lost:    func(p engine.NodeID) { n.agent.Tell(&engine.Event{Kind: engine.EventPeerLost, Peer: p}) },
-			Back:    func(p engine.NodeID) { n.agent.Tell(&engine.Event{Kind: engine.EventPeerBack, Peer: p}) },
-		}, "127.0.0.1:0")
-		if err != nil {
-			return c, err
+		if err := c.boot(m, "127.0.0.1:0"); err != nil {
+			return nil, err
 		}
-		addresses[id] = n.mesh.Addr()
-		access, err := c.servers.access(ctx, id)
-		if err != nil {
-			return c, err
-		}
-		f := facts.New(t)
-		runtime := function.New(function.Runtime{
-			Workflows: t.Workflows, Rules: &system.Rules, Facts: f,
-			Store: objects{access}, Guarded: guarded{access}, Memory: local{access}, Journal: access,
-			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.Now,
-		})
-		n.containers = &containers{runtime: runtime, facts: f, access: access}
-		n.containers.ctx, n.stopUnits = context.WithCancel(context.Background())
-		config := agent.Config{
-			Node: id, System: system, Now: c.clock.Now, Send: n.mesh.Send,
-			Containers: n.containers, Runtime: runtime, Facts: f, Documents: access,
-			Release: access.release, Observer: collector,
-		}
-		if o.Record != "" {
-			if n.inputs, err = c.record(o.Record, id); err != nil {
-				return c, err
-			}
-			config.Journal = n.inputs
-		}
-		if access.sink != nil {
-			runtime.Sink, config.Data = access.sink, streamed{access.sink, access}
-		}
-		n.agent = agent.New(config)
-		n.containers.agent = n.agent
+		c.addresses[id] = m.node.Address()
 	}
-	for _, n := range c.nodes {
-		n.mesh.Connect(addresses)
+	for _, m := range c.machines {
+		m.node.Connect(c.addresses)
 	}
 	ready, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	for _, n := range c.nodes {
-		if err := n.mesh.Ready(ready); err != nil {
-			return c, err
+	for _, m := range c.machines {
+		if err := m.node.Ready(ready); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
 }
 
+// equip gives a machine its memory and its way to the services.
+func (c *cluster) equip(ctx context.Context, m *machine) error {
+	s := access.Services{Name: c.servers.name, CouchDB: c.servers.couchURL, Kafka: c.servers.brokers}
+	if m.id >= scenarios.FirstWorker {
+		if m.memory = c.options.Redis; m.memory == "" {
+			redis, err := embedded.StartRedis("")
+			if err != nil {
+				return err
+			}
+			m.redis, m.memory = redis, redis.Address()
+		}
+		s.Redis = m.memory
+	}
+	dial, store := c.servers.dial(m)
+	var err error
+	m.access, err = access.Open(ctx, c.trial, m.id, s, access.Options{Store: store, Broker: dial})
+	return err
+}
+
+// boot starts the node of a machine, for the first time or again.
+func (c *cluster) boot(m *machine, listen string) error {
+	m.boot++
+	config := node.Config{
+		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
+		Compute: function.Sleep, Observer: c.observer, Containers: node.InProcess,
+	}
+	if c.options.Spin {
+		config.Compute = function.Spin
+	}
+	var err error
+	if c.options.Record != "" {
+		if m.inputs, err = c.record(m); err != nil {
+			return err
+		}
+		config.Journal = m.inputs
+	}
+	m.node, err = node.New(config)
+	return err
+}
+
 // record makes the file that the inputs of a node's engine go to.
-func (c *cluster) record(dir string, id engine.NodeID) (*replay.Writer, error) {
+func (c *cluster) record(m *machine) (*replay.Writer, error) {
 	e := c.trial.Cluster.Engine()
-	name := filepath.Join(dir, replay.FileName(c.trial.Point, c.trial.Number, &e, id, 0))
+	restarts := int(m.boot) - 1
+	name := filepath.Join(c.options.Record, replay.FileName(c.trial.Point, c.trial.Number, &e, m.id, restarts))
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
@@ -128,64 +138,47 @@ func (c *cluster) record(dir string, id engine.NodeID) (*replay.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return replay.NewWriter(file, replay.Head{Point: c.trial.Point, Trial: c.trial.Number, Node: id})
+	return replay.NewWriter(file, replay.Head{Point: c.trial.Point, Trial: c.trial.Number, Node: m.id, Restarted: restarts > 0})
 }
 
-// detect is how long a peer may be silent before it counts as lost.
-func detect(t *scenarios.Trial) time.Duration {
-	if d := time.Duration(t.Profile.Invocation.Detect); d > 0 {
-		return d
-	}
-	return 5 * time.Second
+// Begin implements harness.Cluster.
+func (c *cluster) Begin(start *clock.Clock) error {
+	start.Restart()
+	c.clock.StartAt(start.Start())
+	return nil
 }
 
-// ask asks the gateway for an invocation.
-func (c *cluster) ask(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
-	c.collector.Ask(w, number, client, intended, sent)
-	c.nodes[scenarios.GatewayNode].agent.Arrive(w, number)
+// Arrive implements harness.Cluster.
+func (c *cluster) Arrive(w engine.WorkflowID, number int64) {
+	c.machines[scenarios.GatewayNode].node.Arrive(w, number)
 }
 
-// settle waits until all nodes have forgotten the invocations that have ended,
-// for a while.
-func (c *cluster) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	for ctx.Err() == nil && !c.quiet() {
-		time.Sleep(time.Millisecond)
-	}
-}
-
-func (c *cluster) quiet() bool {
-	for _, n := range c.nodes {
-		if !n.agent.Quiet() {
+// Quiet implements harness.Cluster.
+func (c *cluster) Quiet() bool {
+	for _, m := range c.machines {
+		if m.node != nil && !m.node.Quiet() {
 			return false
 		}
 	}
 	return true
 }
 
-// stop ends everything that start has begun.
-func (c *cluster) stop() error {
-	for _, n := range c.nodes {
-		if n.agent != nil {
-			n.agent.Close()
-		}
-	}
-	for _, n := range c.nodes {
-		if n.containers != nil {
-			n.stopUnits()
-			n.containers.wait()
-		}
-	}
-	for _, n := range c.nodes {
-		if n.mesh != nil {
-			n.mesh.Close()
-		}
-	}
+// End implements harness.Cluster.
+func (c *cluster) End() error {
 	var errs []error
-	for _, n := range c.nodes {
-		if n.inputs != nil {
-			errs = append(errs, n.inputs.Close())
+	if c.servers != nil {
+		c.servers.gate.Set(true)
+	}
+	for _, m := range c.machines {
+		m.gate.Set(true)
+		errs = append(errs, m.halt())
+	}
+	for _, m := range c.machines {
+		if m.access != nil {
+			errs = append(errs, c.clear(m), m.access.Close())
+		}
+		if m.redis != nil {
+			errs = append(errs, m.redis.Close())
 		}
 	}
 	if c.servers != nil {
@@ -193,6 +186,119 @@ func (c *cluster) stop() error {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("ending a trial: %w", err)
+	}
+	return nil
+}
+
+// clear removes what a machine has left in services that stay.
+func (c *cluster) clear(m *machine) error {
+	if m.redis != nil && c.servers.kafka != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return m.access.Clear(ctx)
+}
+
+// halt ends all that goes on in a machine.
+func (m *machine) halt() error {
+	var errs []error
+	if m.node != nil {
+		errs = append(errs, m.node.Close())
+		m.node = nil
+	}
+	if m.inputs != nil {
+		errs = append(errs, m.inputs.Close())
+		m.inputs = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Kill implements harness.Faults.
+func (c *cluster) Kill(id engine.NodeID) error {
+	m := c.machines[id]
+	return errors.Join(m.halt(), c.empty(m))
+}
+
+// empty empties the memory of a machine.
+func (c *cluster) empty(m *machine) error {
+	if m.redis != nil {
+		m.redis.Empty()
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return m.access.Empty(ctx)
+}
+
+// Restart implements harness.Faults.
+func (c *cluster) Restart(id engine.NodeID) error {
+	m := c.machines[id]
+	if err := c.boot(m, c.addresses[id]); err != nil {
+		return err
+	}
+	m.node.Connect(c.addresses)
+	return nil
+}
+
+// Freeze implements harness.Faults.
+func (c *cluster) Freeze(id engine.NodeID, still bool) error {
+	m := c.machines[id]
+	m.gate.Set(!still)
+	m.node.Freeze(still)
+	return nil
+}
+
+// Part implements harness.Faults.
+func (c *cluster) Part(a, b engine.NodeID, apart bool) error {
+	for _, way := range [...][2]engine.NodeID{{a, b}, {b, a}} {
+		from, to := c.machines[way[0]], way[1]
+		if to == scenarios.StorageNode {
+			from.gate.Set(!apart)
+		}
+		if apart {
+			from.node.Cut(to)
+		} else {
+			from.node.Mend(to)
+		}
+	}
+	return nil
+}
+
+// Slow implements harness.Faults.
+func (c *cluster) Slow(id engine.NodeID, factor float64) error {
+	c.servers.links.slow(id, factor)
+	return nil
+}
+
+// StopService implements harness.Faults.
+func (c *cluster) StopService(id engine.NodeID, stopped bool) error {
+	if id == scenarios.StorageNode {
+		c.servers.gate.Set(!stopped)
+		return nil
+	}
+	m := c.machines[id]
+	switch {
+	case m.redis == nil && stopped:
+		return c.empty(m) // It is others' as well.
+	case m.redis == nil:
+		return nil
+	case stopped:
+		return m.redis.Close()
+	}
+	redis, err := embedded.StartRedis(m.memory)
+	if err == nil {
+		m.redis = redis
+	}
+	return err
+}
+
+// Crash implements harness.Faults.
+func (c *cluster) Crash(w engine.WorkflowID, f workflow.FunctionID) error {
+	for _, m := range c.machines {
+		if m.node != nil && m.node.Crash(w, f) {
+			break
+		}
 	}
 	return nil
 }

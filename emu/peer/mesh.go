@@ -50,7 +50,8 @@ type peer struct {
 	address string
 	mu      sync.Mutex
 	boot    uint64 // as far as known
-	cut     bool
+	cut     bool   // by a partition
+	frozen  bool
 	lost    bool
 
 	// What goes there: the messages of the session that are not acknowledged,
@@ -176,6 +177,22 @@ func (m *Mesh) setCut(id engine.NodeID, cut bool) {
 	}
 }
 
+// Freeze makes the node one that nothing is heard of, as a whole, or ends
+// that. It is for faults.
+func (m *Mesh) Freeze(still bool) {
+	for _, p := range m.peers {
+		p.mu.Lock()
+		p.frozen = still
+		if still {
+			p.hangUp()
+		}
+		p.mu.Unlock()
+	}
+}
+
+// apart reports whether a fault keeps the two nodes apart.
+func (p *peer) apart() bool { return p.cut || p.frozen }
+
 // hangUp closes the connections of the moment.
 func (p *peer) hangUp() {
 	for _, conn := range []net.Conn{p.out, p.in} {
@@ -297,7 +314,7 @@ func (m *Mesh) speak(p *peer) {
 func (p *peer) isCut() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.cut
+	return p.apart()
 }
 
 // converse introduces itself on a new connection and sends what there is
@@ -344,7 +361,7 @@ func (m *Mesh) welcomed(p *peer, conn net.Conn, session, boot, taken uint64) boo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m.reborn(p, boot)
-	if p.session != session || p.cut || m.ctx.Err() != nil {
+	if p.session != session || p.apart() || m.ctx.Err() != nil {
 		return false
 	}
 	if taken < p.acked || taken > p.acked+uint64(len(p.queue)) {
@@ -510,7 +527,7 @@ func (m *Mesh) hear(conn net.Conn) {
 func (m *Mesh) greeted(p *peer, conn net.Conn, h *hello) (taken uint64, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cut || m.ctx.Err() != nil || h.boot == p.boot && h.session < p.theirs {
+	if p.apart() || m.ctx.Err() != nil || h.boot == p.boot && h.session < p.theirs {
 		return 0, false
 	}
 	m.reborn(p, h.boot)

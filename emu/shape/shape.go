@@ -9,6 +9,7 @@ package shape
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -23,6 +24,13 @@ type Bucket struct {
 
 // NewBucket returns a bucket of so many bytes per second.
 func NewBucket(rate float64) *Bucket { return &Bucket{rate: rate / 1e9} }
+
+// SetRate changes the rate, for what is asked for from now on.
+func (b *Bucket) SetRate(rate float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rate = rate / 1e9
+}
 
 // reserve returns when n bytes that are ready at a given time have passed.
 func (b *Bucket) reserve(ready time.Time, n int) time.Time {
@@ -39,6 +47,72 @@ func (b *Bucket) reserve(ready time.Time, n int) time.Time {
 type Link struct {
 	// Out limits what is written, In what is read. nil buckets are left out.
 	Out, In []*Bucket
+	// Gates hold bytes back both ways while they are closed.
+	Gates []*Gate
+}
+
+// Gate is what a fault closes: while it is closed nothing passes, and whoever
+// has waited for too long gives up, as if the other end were gone.
+type Gate struct {
+	patience time.Duration
+
+	mu   sync.Mutex
+	open chan struct{} // closed while the gate is open
+}
+
+// NewGate returns an open gate. It is waited for as long as patience.
+func NewGate(patience time.Duration) *Gate {
+	g := &Gate{patience: patience, open: make(chan struct{})}
+	close(g.open)
+	return g
+}
+
+// Set opens or closes the gate.
+func (g *Gate) Set(open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch is := g.isOpen(); {
+	case open && !is:
+		close(g.open)
+	case !open && is:
+		g.open = make(chan struct{})
+	}
+}
+
+func (g *Gate) isOpen() bool {
+	select {
+	case <-g.open:
+		return true
+	default:
+		return false
+	}
+}
+
+// errOutOfReach is what those get who have waited in vain.
+var errOutOfReach = errors.New("it is out of reach")
+
+// wait waits until all gates are open.
+func wait(ctx context.Context, gates []*Gate) error {
+	for _, g := range gates {
+		g.mu.Lock()
+		open := g.open
+		g.mu.Unlock()
+		select {
+		case <-open:
+			continue
+		default:
+		}
+		patience := time.NewTimer(g.patience)
+		defer patience.Stop()
+		select {
+		case <-open:
+		case <-patience.C:
+			return errOutOfReach
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 const (
@@ -52,15 +126,18 @@ const (
 
 // Dial returns a function that makes connections which pass the link.
 func (l Link) Dial(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
-	if len(l.Out) == 0 && len(l.In) == 0 {
+	if len(l.Out) == 0 && len(l.In) == 0 && len(l.Gates) == 0 {
 		return dial
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if err := wait(ctx, l.Gates); err != nil {
+			return nil, err
+		}
 		c, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &conn{Conn: c, out: lane{buckets: l.Out}, in: lane{buckets: l.In}}, nil
+		return &conn{Conn: c, out: lane{buckets: l.Out}, in: lane{buckets: l.In}, gates: l.Gates}, nil
 	}
 }
 
@@ -68,6 +145,7 @@ func (l Link) Dial(dial func(ctx context.Context, network, address string) (net.
 type conn struct {
 	net.Conn
 	out, in lane
+	gates   []*Gate
 }
 
 // lane is one direction of a connection. Nobody writes, or reads, at the same
@@ -95,11 +173,14 @@ func (l *lane) pass(n int) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	if len(c.out.buckets) == 0 {
+	if len(c.out.buckets) == 0 && len(c.gates) == 0 {
 		return c.Conn.Write(b)
 	}
 	written := 0
 	for {
+		if err := c.wait(); err != nil {
+			return written, err
+		}
 		part := b[written:min(len(b), written+chunk)]
 		c.out.pass(len(part))
 		n, err := c.Conn.Write(part)
@@ -111,12 +192,25 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
-	if len(c.in.buckets) == 0 {
+	if len(c.in.buckets) == 0 && len(c.gates) == 0 {
 		return c.Conn.Read(b)
 	}
 	n, err := c.Conn.Read(b[:min(len(b), chunk)])
 	if n > 0 {
 		c.in.pass(n)
 	}
+	if late := c.wait(); late != nil {
+		return 0, late
+	}
 	return n, err
+}
+
+// wait waits at the gates. A connection that has waited in vain is of no more
+// use.
+func (c *conn) wait() error {
+	err := wait(context.Background(), c.gates)
+	if err != nil {
+		c.Conn.Close()
+	}
+	return err
 }

@@ -118,11 +118,17 @@ func (b *Broker) CreateTopic(ctx context.Context, name string, partitions int) (
 	if err != nil {
 		return nil, fmt.Errorf("making the topic %s: %w", name, err)
 	}
+	return b.Topic(name, partitions), nil
+}
+
+// Topic returns a topic that there is, for writing. It is meant for one writer:
+// a second would mix its chunks with those of the first.
+func (b *Broker) Topic(name string, partitions int) *Topic {
 	t := &Topic{broker: b, name: name, partitions: make([]chan struct{}, partitions)}
 	for i := range t.partitions {
 		t.partitions[i] = make(chan struct{}, 1)
 	}
-	return t, nil
+	return t
 }
 
 // DeleteTopics deletes topics with all that is in them. It is no error if

@@ -16,7 +16,7 @@ import (
 
 func TestRedis(t *testing.T) {
 	against(t, "FLOWTWIN_REDIS_ADDR", func(t *testing.T) server {
-		s, err := embedded.StartRedis()
+		s, err := embedded.StartRedis("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func redisSuite(t *testing.T, s server) {
 }
 
 func TestRedisThatIsNotThere(t *testing.T) {
-	s, err := embedded.StartRedis()
+	s, err := embedded.StartRedis("")
 	if err != nil {
 		t.Fatal(err)
 	}

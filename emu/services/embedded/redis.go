@@ -12,10 +12,14 @@ type Redis struct {
 	address string // which the server forgets when it stops
 }
 
-// StartRedis starts a server.
-func StartRedis() (*Redis, error) {
+// StartRedis starts a server at an address, or on a port that the system
+// chooses if that is empty.
+func StartRedis(address string) (*Redis, error) {
+	if address == "" {
+		address = loopback
+	}
 	server := miniredis.NewMiniRedis()
-	if err := server.StartAddr(loopback); err != nil {
+	if err := server.StartAddr(address); err != nil {
 		return nil, fmt.Errorf("starting the embedded Redis: %w", err)
 	}
 	return &Redis{server, server.Addr()}, nil
@@ -26,6 +30,9 @@ func (r *Redis) Address() string { return r.address }
 
 // Served names the server.
 func (r *Redis) Served() string { return "miniredis, Redis protocol" }
+
+// Empty deletes all that the server holds.
+func (r *Redis) Empty() { r.server.FlushAll() }
 
 // Close stops the server; what it held is gone.
 func (r *Redis) Close() error {

@@ -1,0 +1,134 @@
+// Package harness runs trials on emulated clusters of any kind: it sends the
+// load, plays the faults, collects the records, and waits until all is quiet.
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/clock"
+	"github.com/flowtwin/flowtwin/emu/load"
+	"github.com/flowtwin/flowtwin/emu/records"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
+	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/scenarios"
+)
+
+// Cluster is the machines of a trial, which have been brought up.
+type Cluster interface {
+	// Begin makes this moment the start of the trial, for all nodes and for
+	// the clock.
+	Begin(*clock.Clock) error
+	// Arrive asks the gateway for an invocation.
+	Arrive(w engine.WorkflowID, number int64)
+	// Quiet reports whether nothing is under way on any node.
+	Quiet() bool
+	// End ends the trial. Nothing is left of it, also where Begin has failed.
+	End() error
+	Faults
+}
+
+// Faults are what can be done to a cluster. Each is undone by the same call
+// the other way round.
+type Faults interface {
+	// Kill stops a node with everything on it, Restart brings it back empty.
+	Kill(engine.NodeID) error
+	Restart(engine.NodeID) error
+	// Freeze makes a node stand still, or go on.
+	Freeze(n engine.NodeID, still bool) error
+	// Part keeps two nodes apart, or lets them meet again.
+	Part(a, b engine.NodeID, apart bool) error
+	// Slow divides the bandwidth of a node's link by a factor, 1 is none.
+	Slow(n engine.NodeID, factor float64) error
+	// StopService stops the services of the storage node, or the memory of a
+	// worker, which is then empty; or starts them again.
+	StopService(n engine.NodeID, stopped bool) error
+	// Crash kills a container that runs a function, if there is one.
+	Crash(engine.WorkflowID, workflow.FunctionID) error
+}
+
+// Start brings up the machines of a trial, whose observations go to an
+// observer. If it fails, nothing is left of them.
+type Start func(context.Context, *scenarios.Trial, agent.Observer) (Cluster, error)
+
+// settleTime is how long nodes may take to forget invocations that have ended.
+const settleTime = 2 * time.Second
+
+// Run runs a trial and hands its records to r. It ends early, with the error
+// of ctx, when ctx is cancelled; what has been recorded by then is right. warn,
+// if set, is told of what went wrong that was not to.
+func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start, warn func(string)) (err error) {
+	var generator *load.Generator
+	progress := make(chan struct{}, 1)
+	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
+		select {
+		case progress <- struct{}{}:
+		default:
+		}
+	})
+	c, err := start(ctx, t, collector)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.End()) }()
+	timer := clock.New()
+	generator = load.New(t, timer.Now, func(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
+		collector.Ask(w, number, client, intended, sent)
+		c.Arrive(w, number)
+	})
+	if err := c.Begin(timer); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	var playing sync.WaitGroup
+	playing.Go(func() {
+		p := player{cluster: c, nodes: scenarios.FirstWorker + engine.NodeID(len(t.Cluster.Workers))}
+		if err := p.play(ctx, t.Faults, timer.Now); err != nil {
+			cancel(err)
+		}
+	})
+	// Faults that are to come after the last invocation are not waited for.
+	defer playing.Wait()
+	defer cancel(nil)
+	generator.Run(ctx)
+	for collector.Open() > 0 && ctx.Err() == nil {
+		select {
+		case <-progress:
+		case <-ctx.Done():
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	settle(ctx, c)
+	tell(warn, collector)
+	return context.Cause(ctx)
+}
+
+// settle waits until all nodes have forgotten the invocations that have ended,
+// for a while.
+func settle(ctx context.Context, c Cluster) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for ctx.Err() == nil && !c.Quiet() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// tell says what went wrong.
+func tell(warn func(string), c *records.Collector) {
+	failures, n := c.Failures()
+	if warn == nil || n == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0])
+	if n == 1 {
+		text = failures[0].Error()
+	}
+	warn(text)
+}
