@@ -30,7 +30,8 @@ type loader struct {
 	workflows map[string]*loaded
 	traces    map[string]trace
 	files     map[string]file
-	machines  int // of all clusters
+	given     map[string][]byte // files that need not be read, by the name in the scenario
+	machines  int               // of all clusters
 }
 
 func newLoader(dir string, registry *schedulers.Registry) *loader {
@@ -56,7 +57,11 @@ func (l *loader) read(name string) file {
 	if !filepath.IsAbs(name) {
 		f.path = filepath.Join(l.dir, name)
 	}
-	f.data, f.err = yamlfile.ReadFile(f.path)
+	if given, ok := l.given[name]; ok {
+		f.data = given
+	} else {
+		f.data, f.err = yamlfile.ReadFile(f.path)
+	}
 	f.digest = sha256.Sum256(f.data)
 	l.files[name] = f
 	return f

@@ -34,6 +34,8 @@ type Plan struct {
 	Limit time.Duration
 
 	digests map[string][sha256.Size]byte // of the files that the scenario names
+	files   map[string][]byte            // what is in them
+	name    string                       // of the scenario's own file
 }
 
 // Point is one combination of a scheduler and a value of every axis.
@@ -64,6 +66,9 @@ type Options struct {
 	// Schedulers are those that a scenario can name. Default: those that ship
 	// with flowtwin.
 	Schedulers *schedulers.Registry
+	// Files are what is in files that the scenario names: they are not looked
+	// for.
+	Files map[string][]byte
 }
 
 // Limits of a plan as a whole.
@@ -126,7 +131,8 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 		return nil, err
 	}
 	l := newLoader(dir, o.Schedulers)
-	plan := &Plan{Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, Limit: o.Limit, digests: map[string][sha256.Size]byte{}}
+	l.given = o.Files
+	plan := &Plan{name: name, files: map[string][]byte{}, Scenario: base, Source: data, Settings: o.Settings, Trials: base.Trials, Limit: o.Limit, digests: map[string][sha256.Size]byte{}}
 	axes := slices.DeleteFunc(slices.Clone(base.Axes), func(a AxisUse) bool { return len(a.Values) == 0 }) // Which is an error.
 	count := 1
 	for _, axis := range axes {
@@ -158,6 +164,7 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 	}
 	for name, f := range l.files {
 		plan.digests[name] = f.digest
+		plan.files[name] = f.data
 	}
 	return plan, nil
 }
@@ -284,7 +291,7 @@ func (p *Plan) checkSize(doc *yamlfile.Document) {
 // Trial returns a trial of a point. Trials share what never changes.
 func (p *Plan) Trial(point, number int) *Trial {
 	t := p.Points[point].trial
-	t.Point, t.Number = point, number
+	t.plan, t.Point, t.Number = p, point, number
 	t.Seed = draw.Seed(p.Points[point].seed, number)
 	if p.Limit > 0 {
 		t.Loads = slices.Clone(t.Loads)

@@ -24,6 +24,8 @@ type Trial struct {
 	Scheduler engine.Scheduler
 	Profile   *profile.Profile
 	Faults    []Fault
+
+	plan *Plan // that it is of
 }
 
 // Cluster is the machines of a trial.

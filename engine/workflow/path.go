@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -55,6 +57,29 @@ func (p Path) Outer(depth int) Path {
 // Parent returns the path without its innermost level. The empty path is its
 // own parent.
 func (p Path) Parent() Path { return p.Outer(int(p.depth) - 1) }
+
+// MarshalBinary writes the path for another process: its depth, and eight
+// bytes for each level.
+func (p Path) MarshalBinary() ([]byte, error) {
+	b := []byte{byte(p.depth)}
+	for i := range p.depth {
+		b = binary.BigEndian.AppendUint32(b, p.levels[i].Index)
+		b = binary.BigEndian.AppendUint32(b, p.levels[i].Of)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary reads what MarshalBinary has written.
+func (p *Path) UnmarshalBinary(b []byte) error {
+	if len(b) == 0 || b[0] > MaxNesting || len(b) != 1+8*int(b[0]) {
+		return errors.New("these bytes are no path")
+	}
+	*p = Path{}
+	for at := b[1:]; len(at) > 0; at = at[8:] {
+		*p = p.Item(binary.BigEndian.Uint32(at), binary.BigEndian.Uint32(at[4:]))
+	}
+	return nil
+}
 
 // String shows the path as "[3/8]", an index (counted from 0) and the number
 // of items for each level; the empty path is "".
