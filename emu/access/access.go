@@ -119,6 +119,16 @@ func (a *Access) Clear(ctx context.Context) error {
 	return errors.Join(append(errs, a.Empty(ctx))...)
 }
 
+// MemoryTraffic returns the bytes that the server of the node's memory has
+// received and sent since it was started, by its own count; counted is false
+// where there is none, or it does not count.
+func (a *Access) MemoryTraffic(ctx context.Context) (received, sent int64, counted bool, err error) {
+	if a.memory == nil {
+		return 0, 0, false, nil
+	}
+	return a.memory.Network(ctx)
+}
+
 // Empty removes all that the node has in its memory.
 func (a *Access) Empty(ctx context.Context) error {
 	if a.memory == nil {

@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/clock"
@@ -10,6 +11,17 @@ import (
 
 // Compute lets time pass as a function computes. It returns early if ctx ends.
 type Compute func(ctx context.Context, work engine.Time)
+
+// ComputeOf returns what goes by a name: sleep or spin.
+func ComputeOf(name string) (Compute, error) {
+	switch name {
+	case "sleep":
+		return Sleep, nil
+	case "spin":
+		return Spin, nil
+	}
+	return nil, fmt.Errorf("functions cannot compute by %q: there are sleep and spin", name)
+}
 
 // Sleep computes by waiting.
 func Sleep(ctx context.Context, work engine.Time) { clock.Sleep(ctx, work) }

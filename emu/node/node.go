@@ -130,15 +130,22 @@ func (n *Node) Announce(a function.Announcement) { n.agent.Announce(a) }
 // Lost says that the output of an attempt cannot be sent.
 func (n *Node) Lost(i engine.Invocation, err error) { n.agent.Lost(i, err) }
 
-// Stored returns a datum that has come to the node past the store, inline or
-// onto its disk, for a container in a process of its own. The error is
-// function.ErrMissing if there is none.
+// Inline returns a datum that has come to the node in a control message, Stored
+// one that has come onto its disk, when all of it is there: for containers in
+// processes of their own. The error is function.ErrMissing if there is none.
+func (n *Node) Inline(_ context.Context, k *function.Key) ([]byte, error) {
+	if n.sink != nil {
+		if payload, ok := n.sink.Inline(k); ok {
+			return payload, nil
+		}
+	}
+	return nil, function.ErrMissing
+}
+
+// Stored returns a datum on the node's disk; see Inline.
 func (n *Node) Stored(ctx context.Context, k *function.Key) ([]byte, error) {
 	if n.sink == nil {
 		return nil, function.ErrMissing
-	}
-	if payload, ok := n.sink.Inline(k); ok {
-		return payload, nil
 	}
 	return n.sink.Read(ctx, k)
 }

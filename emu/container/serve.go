@@ -1,0 +1,232 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/flowtwin/flowtwin/emu/access"
+	"github.com/flowtwin/flowtwin/emu/clock"
+	"github.com/flowtwin/flowtwin/emu/facts"
+	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/line"
+	"github.com/flowtwin/flowtwin/emu/services"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/schedulers"
+)
+
+// Serve is the container's end: it does what its agent says, of which the
+// environment tells, until it is stopped or the agent is gone.
+func Serve(ctx context.Context, r *schedulers.Registry) error {
+	number, err := strconv.ParseUint(os.Getenv(EnvContainer), 10, 64)
+	if err != nil || os.Getenv(EnvAgent) == "" {
+		return fmt.Errorf("a function container is started by a node of flowtwin, which sets %s, %s and %s", EnvAgent, EnvToken, EnvContainer)
+	}
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", os.Getenv(EnvAgent))
+	if err != nil {
+		return fmt.Errorf("the agent cannot be reached: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Whoever waits for the connection is to learn that it is over.
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	s := &server{Line: line.New(conn), clock: clock.New(), gone: make(chan struct{}), answers: map[uint64]chan *stored{}}
+	defer conn.Close()
+	if err := s.Send(&line.Hello{Protocol: protocol, Version: version, Token: os.Getenv(EnvToken), Number: number}); err != nil {
+		return err
+	}
+	var first command
+	if err := s.Receive(&first); err != nil || first.Setup == nil {
+		return errors.Join(errors.New("the agent does not say what is to be run"), err)
+	}
+	if err := s.setUp(ctx, first.Setup, r); err != nil {
+		return errors.Join(err, s.Send(&report{Refused: err.Error()}))
+	}
+	defer s.access.Close()
+	if err := s.Send(&report{Ready: true}); err != nil {
+		return err
+	}
+	return s.serve(ctx)
+}
+
+// server is a container.
+type server struct {
+	*line.Line
+	clock   *clock.Clock
+	runtime *function.Runtime
+	access  *access.Access
+	unit    *function.Unit // nil where nothing is streamed
+
+	gone chan struct{} // closed when the agent is
+
+	mu       sync.Mutex
+	requests uint64
+	answers  map[uint64]chan *stored
+}
+
+// setUp prepares for tasks.
+func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry) error {
+	plan, err := o.Bundle.Plan(r)
+	if err != nil {
+		return fmt.Errorf("the scenario: %w", err)
+	}
+	if o.Point < 0 || o.Point >= len(plan.Points) {
+		return fmt.Errorf("the scenario has no point %d", o.Point)
+	}
+	t := plan.Trial(o.Point, o.Trial)
+	s.clock.StartAt(o.Start)
+	dial, err := dialFrom(os.Getenv(EnvAddress))
+	if err != nil {
+		return err
+	}
+	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true}); err != nil {
+		return err
+	}
+	compute, err := function.ComputeOf(o.Compute)
+	if err != nil {
+		return err
+	}
+	rules := t.Profile.Rules()
+	s.runtime = function.New(function.Runtime{
+		Workflows: t.Workflows, Rules: &rules, Facts: facts.New(t),
+		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
+		Lookups: t.Profile.Store.Lookups, Compute: compute, Now: s.clock.Now,
+	})
+	if o.Topic == "" {
+		return nil
+	}
+	s.runtime.Sink = s
+	s.unit = function.NewUnit(ctx, sending{s.access.Sender(o.Topic), s}, t.Profile.Broker.FIFOUnit,
+		func(a function.Announcement) { _ = s.Send(&report{Announce: &a}) }, // Without the agent there is nobody to tell.
+		func(i engine.Invocation, err error) { _ = s.Send(&report{Lost: &lost{i, err.Error()}}) })
+	return nil
+}
+
+// dialFrom returns how to dial from an address; the system chooses it if it
+// is empty.
+func dialFrom(address string) (services.Dial, error) {
+	if address == "" {
+		return nil, nil
+	}
+	ip := net.ParseIP(address)
+	if ip == nil {
+		return nil, fmt.Errorf("%s=%s is no address", EnvAddress, address)
+	}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}}
+	return d.DialContext, nil
+}
+
+// sending tells the agent what the data unit has sent.
+type sending struct {
+	function.Sender
+	server *server
+}
+
+// Send implements function.Sender.
+func (s sending) Send(ctx context.Context, k *function.Key, payload []byte, announce func(where []byte)) error {
+	err := s.Sender.Send(ctx, k, payload, announce)
+	if err == nil {
+		_ = s.server.Send(&report{Sent: &k.Invocation})
+	}
+	return err
+}
+
+// serve runs tasks until the container is stopped.
+func (s *server) serve(ctx context.Context) error {
+	running, kill := context.WithCancel(ctx)
+	defer kill()
+	var task sync.WaitGroup
+	defer task.Wait()
+	for {
+		var c command
+		if err := s.Receive(&c); err != nil {
+			close(s.gone)
+			kill()
+			if s.unit != nil && ctx.Err() == nil {
+				return fmt.Errorf("the agent is gone: %w", err)
+			}
+			return nil
+		}
+		switch {
+		case c.Run != nil:
+			task.Go(func() { s.run(running, c.Run) })
+		case c.Stored != nil:
+			s.mu.Lock()
+			answer := s.answers[c.Stored.Request]
+			delete(s.answers, c.Stored.Request)
+			s.mu.Unlock()
+			if answer != nil {
+				answer <- c.Stored
+			}
+		case c.Stop:
+			kill()
+			task.Wait()
+			if s.unit != nil {
+				s.unit.Wait()
+			}
+			return nil
+		}
+	}
+}
+
+// run runs a task and reports what has become of it.
+func (s *server) run(ctx context.Context, r *run) {
+	s.clock.StartAt(r.Start)
+	t := &function.Task{
+		Instance: r.Instance, Plan: r.Plan,
+		Posted:   func(output int32, items uint32) { _ = s.Send(&report{Posted: &posted{output, items}}) },
+		Announce: func(a function.Announcement) { _ = s.Send(&report{Announce: &a}) },
+		Hand: func(k function.Key, payload []byte) {
+			_ = s.Send(&report{Handed: &k.Invocation})
+			s.unit.Hand(k, payload)
+		},
+	}
+	end := &result{Result: s.runtime.Run(ctx, t)}
+	end.Error, end.Err = text(end.Err), nil
+	if ctx.Err() == nil {
+		_ = s.Send(&report{Result: end})
+	}
+}
+
+// Inline implements function.Sink.
+func (s *server) Inline(k *function.Key) ([]byte, bool) {
+	payload, err := s.ask(context.Background(), k, true)
+	return payload, err == nil
+}
+
+// Read implements function.Sink.
+func (s *server) Read(ctx context.Context, k *function.Key) ([]byte, error) {
+	return s.ask(ctx, k, false)
+}
+
+// ask asks the agent for what came to the node past the store.
+func (s *server) ask(ctx context.Context, k *function.Key, inline bool) ([]byte, error) {
+	answer := make(chan *stored, 1)
+	s.mu.Lock()
+	s.requests++
+	request := s.requests
+	s.answers[request] = answer
+	s.mu.Unlock()
+	if err := s.Send(&report{Wanted: &wanted{request, *k, inline}}); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-answer:
+		if a.Missing {
+			return nil, function.ErrMissing
+		}
+		return a.Payload, errorOf(a.Error)
+	case <-s.gone:
+		return nil, errors.New("the agent is gone")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var _ function.Sink = (*server)(nil)
