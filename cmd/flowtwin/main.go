@@ -70,6 +70,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newReplay(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList())
+	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newReplay(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList(),
+		newImages())
 	return root
 }
