@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/access"
@@ -128,13 +126,8 @@ func (c *cluster) boot(m *machine, listen string) error {
 
 // record makes the file that the inputs of a node's engine go to.
 func (c *cluster) record(m *machine) (*replay.Writer, error) {
-	e := c.trial.Cluster.Engine()
 	restarts := int(m.boot) - 1
-	name := filepath.Join(c.options.Record, replay.FileName(c.trial.Point, c.trial.Number, &e, m.id, restarts))
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return nil, err
-	}
-	file, err := os.Create(name)
+	file, err := replay.Create(c.options.Record, c.trial, m.id, restarts)
 	if err != nil {
 		return nil, err
 	}

@@ -177,6 +177,16 @@ func (n *Node) Usage(ctx context.Context) (*Usage, error) {
 	return a.Usage, nil
 }
 
+// Measure has the node measure what gets to an address or from it, in bytes of
+// payload a second.
+func (n *Node) Measure(ctx context.Context, p Probe) (float64, error) {
+	a, err := n.ask(ctx, &command{Probe: &p})
+	if err != nil {
+		return 0, err
+	}
+	return a.Rate, nil
+}
+
 // End ends the node's part in the trial.
 func (n *Node) End(ctx context.Context) error {
 	_, err := n.ask(ctx, &command{End: true})

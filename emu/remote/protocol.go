@@ -8,9 +8,13 @@
 package remote
 
 import (
+	"time"
+
 	"github.com/flowtwin/flowtwin/emu/access"
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/probe"
+	"github.com/flowtwin/flowtwin/emu/shape/htb"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/results/chain"
@@ -40,7 +44,10 @@ type Begin struct {
 	// launcher.
 	Functions Functions
 	// Limits are what its traffic is held to.
-	Limits Limits
+	Limits htb.Limits
+	// Probed is an address at which a storage node lets its bandwidth be
+	// measured while the trial is on; none if it is empty.
+	Probed string
 }
 
 // Functions says how function containers are started.
@@ -58,15 +65,6 @@ type Functions struct {
 	Egress    float64
 	Addresses string
 	Count     int
-}
-
-// Limits are in bytes on the wire a second, each way; 0 is none.
-type Limits struct {
-	// Link is the node's, Cap that of its services.
-	Link, Cap float64
-	// Services and Free are TCP ports: those under the cap, and those that no
-	// limit holds for.
-	Services, Free []int
 }
 
 // command is what the harness tells a node. It is answered if it has a number.
@@ -119,8 +117,9 @@ type crash struct {
 // Probe has a node measure what it can send to, or receive from, a probe's
 // server.
 type Probe struct {
-	Address string
-	Receive bool
+	Address   string
+	Direction probe.Direction
+	Duration  time.Duration
 }
 
 // answer is what a command comes to.

@@ -17,7 +17,10 @@ import (
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/line"
 	"github.com/flowtwin/flowtwin/emu/node"
+	"github.com/flowtwin/flowtwin/emu/probe"
 	"github.com/flowtwin/flowtwin/emu/replay"
+	"github.com/flowtwin/flowtwin/emu/services"
+	"github.com/flowtwin/flowtwin/emu/shape/htb"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/schedulers"
 	"github.com/flowtwin/flowtwin/results/chain"
@@ -42,7 +45,7 @@ type Config struct {
 	Containers func(*Begin) (func(*node.Node) agent.Containers, error)
 	// Shape, if set, puts limits on the node's traffic. Without it, partitions
 	// are between agents only.
-	Shape func(Limits) (Shaper, error)
+	Shape func(htb.Limits) (Shaper, error)
 	// Patience is how long the node waits for a harness.
 	Patience time.Duration
 }
@@ -94,6 +97,9 @@ type trial struct {
 	node   *node.Node
 	inputs *replay.Writer // nil if they are not recorded
 	shaper Shaper         // nil without
+	// stop ends what goes on beside the node.
+	stop   context.CancelFunc
+	beside sync.WaitGroup
 }
 
 func serve(ctx context.Context, l *line.Line, c *Config) error {
@@ -164,6 +170,14 @@ func (s *server) obey(ctx context.Context, c *command) {
 		yes, err := t.make(c.Fault)
 		a.Yes = yes
 		reply(err)
+	case c.Probe != nil:
+		go func() {
+			var err error
+			a.Rate, err = probe.Measure(ctx, func(ctx context.Context) (net.Conn, error) {
+				return services.Direct(ctx, "tcp", c.Probe.Address)
+			}, c.Probe.Direction, c.Probe.Duration)
+			reply(err)
+		}()
 	case c.Usage:
 		var err error
 		a.Usage, err = t.usage(ctx)
@@ -190,6 +204,8 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		return fmt.Errorf("there is no point %d", b.Point)
 	}
 	own := &trial{clock: clock.New()}
+	during, stop := context.WithCancel(ctx)
+	own.stop = stop
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, own.end())
@@ -204,6 +220,13 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		if own.shaper, err = s.config.Shape(b.Limits); err != nil {
 			return err
 		}
+	}
+	if b.Probed != "" {
+		probed, err := net.Listen("tcp", b.Probed)
+		if err != nil {
+			return err
+		}
+		own.beside.Go(func() { _ = probe.Serve(during, probed) }) // Who measures will notice.
 	}
 	if own.access, err = access.Open(ctx, t, b.ID, b.Services, access.Options{Shared: true}); err != nil {
 		return err
@@ -248,6 +271,7 @@ func (t *trial) end() error {
 	if t.shaper != nil { // First, so that what is left to do is not held up.
 		errs = append(errs, t.shaper.Close())
 	}
+	t.stop()
 	if t.node != nil {
 		errs = append(errs, t.node.Close())
 	}
@@ -260,6 +284,7 @@ func (t *trial) end() error {
 		defer cancel()
 		errs = append(errs, t.access.Clear(ctx), t.access.Close())
 	}
+	t.beside.Wait()
 	return errors.Join(errs...)
 }
 

@@ -8,9 +8,12 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 
 	"github.com/flowtwin/flowtwin/emu/wire"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 const magic = "flowtwin inputs\n"
@@ -42,6 +45,17 @@ type Writer struct {
 	block []byte
 	frame []byte
 	form  []byte // of an effect
+}
+
+// Create makes the file in a run directory that the inputs of a node's engine
+// in a trial go to, after so many restarts of the node.
+func Create(dir string, t *scenarios.Trial, node engine.NodeID, restarts int) (*os.File, error) {
+	e := t.Cluster.Engine()
+	name := filepath.Join(dir, FileName(t.Point, t.Number, &e, node, restarts))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	return os.Create(name)
 }
 
 // NewWriter begins a file.

@@ -1,0 +1,393 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/testcontainers/testcontainers-go"
+	networks "github.com/testcontainers/testcontainers-go/network"
+	"github.com/testcontainers/testcontainers-go/wait"
+
+	"github.com/flowtwin/flowtwin/emu/docker/faults"
+	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/sibling"
+	"github.com/flowtwin/flowtwin/emu/docker/sweep"
+	"github.com/flowtwin/flowtwin/emu/remote"
+	"github.com/flowtwin/flowtwin/emu/services/store"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/scenarios"
+)
+
+// subnets is where the networks of clusters are: RFC 2544 keeps these addresses
+// for benchmarks, so they are nobody's.
+var subnets = netip.MustParsePrefix("198.18.0.0/15")
+
+// subnetBits is the length of a cluster's prefix: it has 4,096 addresses, 256
+// of them for nodes.
+const subnetBits = 20
+
+// Ports of a node, below those that the kernel gives to clients.
+const (
+	meshPort    = 7070 // where its peers reach it
+	harnessPort = 7071 // where the harness does
+	probePort   = 7072 // where its bandwidth is measured
+	redisPort   = 6379
+	couchPort   = 5984
+)
+
+const storeUser = "flowtwin"
+
+// cluster is the containers that stay from trial to trial.
+type cluster struct {
+	world    *World
+	id       string
+	token    string
+	password string // of the store
+	network  *testcontainers.DockerNetwork
+	subnet   netip.Prefix
+	machines []*machine
+	couch    testcontainers.Container
+	kafka    testcontainers.Container // nil until something is streamed
+}
+
+// machine is a pod.
+type machine struct {
+	id      engine.NodeID
+	address netip.Addr
+	node    testcontainers.Container
+	redis   testcontainers.Container // nil on others than workers
+	remote  *remote.Node             // nil while it is killed
+}
+
+// newCluster makes a network for a cluster without machines.
+func newCluster(ctx context.Context, w *World) (*cluster, error) {
+	prepareEnvironment()
+	id := make([]byte, 4)
+	_, _ = rand.Read(id) // Never fails.
+	c := &cluster{world: w, id: hex.EncodeToString(id), token: rand.Text(), password: rand.Text()}
+	labels, err := sweep.Labels(c.id, -1)
+	if err != nil {
+		return nil, err
+	}
+	for prefix := netip.PrefixFrom(subnets.Addr(), subnetBits); subnets.Contains(prefix.Addr()); prefix = next(prefix) {
+		c.network, err = networks.New(ctx, networks.WithInternal(), networks.WithLabels(labels),
+			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: prefix}}}))
+		if err == nil {
+			c.subnet = prefix
+			return c, nil
+		}
+		if !strings.Contains(err.Error(), "overlap") {
+			break
+		}
+	}
+	return nil, fmt.Errorf("there is no free network in %s for the cluster (flowtwin clean removes what others have left): %w", subnets, err)
+}
+
+// prepareEnvironment tells testcontainers what it cannot find out: its own
+// helper for cleaning up, whose image may not be at hand, is not needed, as
+// everything carries labels; and where a file says that this is a container,
+// it is the engine's host all the same.
+func prepareEnvironment() {
+	for name, value := range map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_HOST_OVERRIDE": "localhost"} {
+		if _, set := os.LookupEnv(name); !set {
+			_ = os.Setenv(name, value) // Never fails for such names.
+		}
+	}
+}
+
+func next(p netip.Prefix) netip.Prefix {
+	a := p.Addr().As4()
+	n := uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
+	n += 1 << (32 - p.Bits())
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), p.Bits())
+}
+
+// at returns an address of the cluster's by its number.
+func (c *cluster) at(number int) netip.Addr {
+	a := c.subnet.Addr().As4()
+	n := uint32(a[2])<<8 | uint32(a[3])
+	n += uint32(number)
+	return netip.AddrFrom4([4]byte{a[0], a[1], byte(n >> 8), byte(n)})
+}
+
+// firstNode is the number of the first node's address: what comes before is the
+// network's, and the host's.
+const firstNode = 16
+
+// grow brings up what is missing.
+func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
+	const most = 200
+	if workers > most {
+		return fmt.Errorf("%d workers: on one machine there can be %d", workers, most)
+	}
+	var fresh []*machine
+	for id := engine.NodeID(len(c.machines)); int(id) < workers+int(scenarios.FirstWorker); id++ {
+		m := &machine{id: id, address: c.at(firstNode + int(id))}
+		fresh = append(fresh, m)
+	}
+	if len(fresh) > 0 {
+		c.world.options.Progress(fmt.Sprintf("starting %d nodes", len(fresh)))
+	}
+	c.machines = append(c.machines, fresh...)
+	var starts parallel
+	for _, m := range fresh {
+		starts.do(func() error { return c.start(ctx, m) })
+	}
+	if err := starts.wait(); err != nil {
+		return err
+	}
+	starts = parallel{}
+	if c.couch == nil {
+		starts.do(func() error { return c.startStore(ctx) })
+	}
+	if broker && c.kafka == nil {
+		starts.do(func() error { return c.startBroker(ctx) })
+	}
+	for _, m := range fresh {
+		if m.id >= scenarios.FirstWorker {
+			starts.do(func() error { return c.startMemory(ctx, m) })
+		}
+		starts.do(func() error { return c.reach(ctx, m) })
+	}
+	return starts.wait()
+}
+
+// parallel does several things at the same time.
+type parallel struct {
+	work sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+func (p *parallel) do(what func() error) {
+	p.work.Go(func() {
+		err := what()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.errs = append(p.errs, err)
+	})
+}
+
+// wait waits until all is done. Of several errors it returns the first.
+func (p *parallel) wait() error {
+	p.work.Wait()
+	for _, err := range p.errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run starts a container of a node.
+func (c *cluster) run(ctx context.Context, m *machine, role, image string, options ...testcontainers.ContainerCustomizer) (testcontainers.Container, error) {
+	labels, err := sweep.Labels(c.id, int(m.id))
+	if err != nil {
+		return nil, err
+	}
+	labels[sibling.LabelRole] = role
+	one, err := testcontainers.Run(ctx, image, append([]testcontainers.ContainerCustomizer{
+		testcontainers.WithLabels(labels),
+		testcontainers.WithName(fmt.Sprintf("flowtwin-%s-%d-%s", c.id, m.id, role)),
+		testcontainers.WithLogger(silent{}),
+	}, options...)...)
+	if err != nil {
+		if one != nil { // It has been made, but does not do what it is to.
+			err = fmt.Errorf("%w\n%s", err, tail(one))
+		}
+		return one, fmt.Errorf("the %s of node %d (image %s) cannot be started: %w", role, m.id, image, err)
+	}
+	return one, nil
+}
+
+// silent keeps testcontainers from telling what it does.
+type silent struct{}
+
+// Printf implements log.Logger.
+func (silent) Printf(string, ...any) {}
+
+// in says that a container shares the network of a pod.
+func in(m *machine) testcontainers.CustomizeRequestOption {
+	return testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
+		h.NetworkMode = container.NetworkMode("container:" + m.node.GetContainerID())
+	})
+}
+
+const engineSocket = "/var/run/docker.sock"
+
+// start starts the pod of a machine.
+func (c *cluster) start(ctx context.Context, m *machine) (err error) {
+	m.node, err = c.run(ctx, m, "node", c.world.images[images.Node].Name,
+		testcontainers.WithCmd("node", "--listen", fmt.Sprintf("%s:%d", m.address, harnessPort)),
+		testcontainers.WithEnv(map[string]string{"FLOWTWIN_TOKEN": c.token}),
+		networks.WithNetwork(nil, c.network),
+		testcontainers.WithEndpointSettingsModifier(func(all map[string]*network.EndpointSettings) {
+			for _, one := range all {
+				one.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: m.address}
+			}
+		}),
+		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
+			h.CapAdd = append(h.CapAdd, "NET_ADMIN")
+			if m.id >= scenarios.FirstWorker { // It starts function containers.
+				h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: hostSocket(c.world.engine.DaemonHost()), Target: engineSocket})
+			}
+		}))
+	return err
+}
+
+// hostSocket is where the engine listens on its host.
+func hostSocket(daemon string) string {
+	if path, ok := strings.CutPrefix(daemon, "unix://"); ok {
+		return path
+	}
+	return engineSocket
+}
+
+// startMemory starts the Redis of a worker.
+func (c *cluster) startMemory(ctx context.Context, m *machine) (err error) {
+	m.redis, err = c.run(ctx, m, "redis", c.world.images[images.Redis].Name, in(m),
+		testcontainers.WithCmd(images.RedisCommand("--bind", "127.0.0.1", "--port", fmt.Sprint(redisPort))...),
+		testcontainers.WithWaitStrategy(wait.ForLog("Ready to accept connections").WithPollInterval(pollEvery)))
+	return err
+}
+
+const pollEvery = 10 * time.Millisecond
+
+// startStore starts the CouchDB of the storage node.
+func (c *cluster) startStore(ctx context.Context) (err error) {
+	m := c.machines[scenarios.StorageNode]
+	image := c.world.images[images.CouchDB]
+	env := map[string]string{"COUCHDB_USER": storeUser, "COUCHDB_PASSWORD": c.password}
+	options := []testcontainers.ContainerCustomizer{in(m)}
+	if image.Flowtwin {
+		env = map[string]string{"FLOWTWIN_PASSWORD": c.password}
+		options = append(options, testcontainers.WithCmd(
+			"couchserver", "--listen", fmt.Sprintf("%s:%d", m.address, couchPort), "--user", storeUser, "--password-env", "FLOWTWIN_PASSWORD"))
+	}
+	if c.couch, err = c.run(ctx, m, "couchdb", image.Name, append(options, testcontainers.WithEnv(env))...); err != nil {
+		return err
+	}
+	return c.until(ctx, c.couch, "the store", func(ctx context.Context) error {
+		s, err := store.Open(ctx, store.Options{URL: c.storeURL()})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
+// storeURL is where the store is, with its administrator's name and password.
+func (c *cluster) storeURL() string {
+	return fmt.Sprintf("http://%s:%s@%s:%d/", storeUser, c.password, c.machines[scenarios.StorageNode].address, couchPort)
+}
+
+// startBroker starts the Kafka of the storage node.
+func (c *cluster) startBroker(ctx context.Context) (err error) {
+	const message = 16 << 20 // bytes; topics have limits of their own
+	m := c.machines[scenarios.StorageNode]
+	env := map[string]string{}
+	for _, variable := range images.KafkaEnvironment(m.address.String(), message) {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	c.world.options.Progress("starting Kafka")
+	c.kafka, err = c.run(ctx, m, "kafka", c.world.images[images.Kafka].Name, in(m), testcontainers.WithEnv(env),
+		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(startTime)))
+	return err
+}
+
+func (c *cluster) brokers() []string {
+	return []string{fmt.Sprintf("%s:%d", c.machines[scenarios.StorageNode].address, images.KafkaPort)}
+}
+
+// startTime is how long something may take to start.
+const startTime = time.Minute
+
+// reach connects the harness with the node of a machine.
+func (c *cluster) reach(ctx context.Context, m *machine) error {
+	return c.until(ctx, m.node, fmt.Sprintf("node %d", m.id), func(ctx context.Context) (err error) {
+		m.remote, err = remote.Dial(ctx, fmt.Sprintf("node %d", m.id), fmt.Sprintf("%s:%d", m.address, harnessPort), c.token)
+		return err
+	})
+}
+
+// until tries something until it works, or what it is about has ended, or takes
+// too long.
+func (c *cluster) until(ctx context.Context, one testcontainers.Container, what string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("it did not come up within %s", startTime))
+	defer cancel()
+	for pause := pollEvery; ; pause = min(2*pause, time.Second) {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s cannot be reached: %w\n%s", what, errors.Join(context.Cause(ctx), err), tail(one))
+		case <-time.After(pause):
+		}
+		if state, err := one.State(ctx); err == nil && !state.Running && state.FinishedAt != "" && state.Status == "exited" {
+			return fmt.Errorf("%s ended with status %d:\n%s", what, state.ExitCode, tail(one))
+		}
+	}
+}
+
+// tail is the end of what a container has printed.
+func tail(one testcontainers.Container) string {
+	const most = 2000
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	logs, err := one.Logs(ctx)
+	if err != nil {
+		return "its log cannot be read: " + err.Error()
+	}
+	defer logs.Close()
+	text := new(strings.Builder)
+	buffer := make([]byte, 64<<10)
+	for text.Len() < 1<<20 {
+		n, err := logs.Read(buffer)
+		text.Write(buffer[:n])
+		if err != nil {
+			break
+		}
+	}
+	said := strings.TrimSpace(text.String())
+	if said == "" {
+		return "it has printed nothing"
+	}
+	return "it has printed: " + said[max(0, len(said)-most):]
+}
+
+// remove removes everything that has the cluster's label, and its network.
+func (c *cluster) remove() error {
+	// The context of a run that was interrupted is of no use here.
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	for _, m := range c.machines {
+		if m.remote != nil {
+			m.remote.Close()
+		}
+	}
+	all, err := faults.Labelled(ctx, c.world.engine, map[string]string{sweep.LabelCluster: c.id})
+	errs := []error{err}
+	var removals parallel
+	for _, id := range all {
+		removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
+	}
+	errs = append(errs, removals.wait())
+	if err := errors.Join(append(errs, c.network.Remove(ctx))...); err != nil {
+		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean --all does the rest): %w", err)
+	}
+	return nil
+}

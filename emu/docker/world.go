@@ -1,0 +1,133 @@
+// Package docker runs trials on a cluster of containers on one Docker engine.
+//
+// A node is a pod: one container runs its agent and owns its network, and its
+// Redis and its function containers share that. The storage node's has Kafka
+// and CouchDB in it. All pods are on a network of their own in 198.18.0.0/15,
+// which leads nowhere else. What a node sends and receives is limited by the
+// kernel. The containers stay from trial to trial, and what a trial has left
+// in the services is removed.
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/docker/docker/client"
+
+	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/docker/daemon"
+	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/scenarios"
+)
+
+// Options say how trials are run.
+type Options struct {
+	// Compute is what functions do as long as they compute: sleep or spin.
+	Compute string
+	// Images are those to be used, by kind; see package images for which are
+	// taken for the others.
+	Images map[images.Kind]string
+	// NoPull forbids to get images from a registry.
+	NoPull bool
+	// Build has images that are missing built.
+	Build bool
+	// Record, if not empty, is the run directory in which the inputs of all
+	// engines are recorded.
+	Record string
+	// Warn, if set, is told of what went wrong in a trial that was not to,
+	// Progress of what takes a while.
+	Warn, Progress func(string)
+}
+
+// World runs trials on one cluster, one at a time.
+type World struct {
+	options Options
+	engine  *client.Client
+	images  map[images.Kind]images.Image
+
+	mu       sync.Mutex
+	cluster  *cluster // nil before the first trial
+	measured map[string]string
+}
+
+// New returns a world. An error says what is missing to have a cluster: nothing
+// has been started then.
+func New(ctx context.Context, o Options) (*World, error) {
+	if o.Progress == nil {
+		o.Progress = func(string) {}
+	}
+	engine, err := daemon.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{options: o, engine: engine, measured: map[string]string{}}
+	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return w, nil
+}
+
+// Serves names what stands for each service.
+func (w *World) Serves() map[string]string {
+	return map[string]string{
+		"store": w.images[images.CouchDB].Served, "memory": w.images[images.Redis].Served, "broker": w.images[images.Kafka].Served,
+		"functions": fmt.Sprintf("containers that %s (image %s)", w.options.Compute, w.images[images.Node].Name),
+		"network":   "a bridge in " + strings.TrimSpace(subnets.String()) + ", bandwidth limited by the kernel (HTB)",
+	}
+}
+
+// Measured says what was measured of the cluster before trials.
+func (w *World) Measured() map[string]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.measured)
+}
+
+// Run runs a trial and hands its records to r. It ends early, with the error
+// of ctx, when ctx is cancelled; what has been recorded by then is right.
+func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
+	return harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
+		c, err := w.up(ctx, len(t.Cluster.Workers), t.Streams())
+		if err != nil {
+			return nil, err
+		}
+		return c.begin(ctx, t, o)
+	}, w.options.Warn)
+}
+
+// up returns a cluster that has so many workers, and a broker if that is
+// wanted.
+func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, error) {
+	w.mu.Lock()
+	c := w.cluster
+	w.mu.Unlock()
+	if c == nil {
+		var err error
+		if c, err = newCluster(ctx, w); err != nil {
+			return nil, err
+		}
+		w.mu.Lock()
+		w.cluster = c
+		w.mu.Unlock()
+	}
+	return c, c.grow(ctx, workers, broker)
+}
+
+// Close removes the cluster. Nothing is left of it.
+func (w *World) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	if w.cluster != nil {
+		errs = append(errs, w.cluster.remove())
+		w.cluster = nil
+	}
+	return errors.Join(append(errs, w.engine.Close())...)
+}
