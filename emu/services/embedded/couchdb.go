@@ -1,12 +1,14 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -26,7 +28,25 @@ type CouchDB struct {
 
 // StartCouchDB starts a server with one administrator.
 func StartCouchDB(username, password string) (*CouchDB, error) {
-	listener, err := net.Listen("tcp", loopback)
+	return StartCouchDBAt(loopback, username, password)
+}
+
+// emulated is where emulated clusters are, besides the loopback interface: RFC
+// 2544 keeps these addresses for benchmarks, so that they are nobody else's.
+var emulated = netip.MustParsePrefix("198.18.0.0/15")
+
+// StartCouchDBAt starts a server with one administrator at an address and
+// port. Only addresses of the loopback interface and of emulated clusters are
+// taken: the server is no database to be seen by others.
+func StartCouchDBAt(address, username, password string) (*CouchDB, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no address and port, such as 127.0.0.1:5984", address)
+	}
+	if ip := at.Addr().Unmap(); !ip.IsLoopback() && !emulated.Contains(ip) {
+		return nil, fmt.Errorf("%s: it listens on loopback addresses and in %s only", address, emulated)
+	}
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded CouchDB: %w", err)
 	}
@@ -44,6 +64,18 @@ func StartCouchDB(username, password string) (*CouchDB, error) {
 // URL is where the server is, with its administrator's name and password.
 func (c *CouchDB) URL() string {
 	return (&url.URL{Scheme: "http", User: c.user, Host: c.listener.Addr().String(), Path: "/"}).String()
+}
+
+// Wait waits until the server has ended by itself, and says why, or until the
+// context ends.
+func (c *CouchDB) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-c.done:
+		c.done <- err // for Close
+		return fmt.Errorf("the embedded CouchDB has ended: %w", err)
+	}
 }
 
 // Served names the server.

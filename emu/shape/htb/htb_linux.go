@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 
@@ -365,6 +366,26 @@ func (s *Shaper) dropSource(n uint16) error {
 	}
 	class := netlink.NewHtbClass(s.out.class(classSources+n), netlink.HtbClassAttrs{Rate: reserved * 8})
 	return explain(ignore(s.handle.ClassDel(class)), "a class cannot be removed")
+}
+
+// AddAddress gives the interface one more address, RemoveAddress takes it away.
+func (s *Shaper) AddAddress(a netip.Addr) error {
+	if err := s.handle.AddrAdd(s.link, one(a)); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("%s cannot have the address %s: %w", s.link.Attrs().Name, a, err)
+	}
+	return nil
+}
+
+// RemoveAddress takes an address away again.
+func (s *Shaper) RemoveAddress(a netip.Addr) error {
+	if err := s.handle.AddrDel(s.link, one(a)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+		return fmt.Errorf("%s keeps the address %s: %w", s.link.Attrs().Name, a, err)
+	}
+	return nil
+}
+
+func one(a netip.Addr) *netlink.Addr {
+	return &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}}
 }
 
 // Slow divides the rates of the link, not those of caps within it, by a factor;

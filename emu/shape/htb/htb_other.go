@@ -18,6 +18,12 @@ func Open(string, Limits) (*Shaper, error) { return nil, errLinux }
 // LimitSource fails.
 func (s *Shaper) LimitSource(netip.Addr, float64) error { return errLinux }
 
+// AddAddress fails.
+func (s *Shaper) AddAddress(netip.Addr) error { return errLinux }
+
+// RemoveAddress fails.
+func (s *Shaper) RemoveAddress(netip.Addr) error { return errLinux }
+
 // Slow fails.
 func (s *Shaper) Slow(float64) error { return errLinux }
 

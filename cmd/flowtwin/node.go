@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flowtwin/flowtwin/emu/container"
+	"github.com/flowtwin/flowtwin/emu/docker/pod"
+	"github.com/flowtwin/flowtwin/engine/schedulers"
+)
+
+// newNode is what runs in the containers of a cluster; nobody starts it by
+// hand.
+func newNode() *cobra.Command {
+	var listen string
+	c := &cobra.Command{
+		Use: "node --listen ADDRESS:PORT", Short: "Be a node of an emulated cluster", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if listen == "" {
+				return errors.New("--listen ADDRESS:PORT is missing: where the harness reaches the node")
+			}
+			if err := pod.Serve(c.Context(), listen, os.Getenv("FLOWTWIN_TOKEN"), schedulers.Builtin()); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "address and port of the emulated network that the harness reaches the node at")
+	return c
+}
+
+// newFunction is what runs in function containers.
+func newFunction() *cobra.Command {
+	return &cobra.Command{
+		Use: "function", Short: "Be a function container of an emulated cluster", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := container.Serve(c.Context(), schedulers.Builtin()); err != nil {
+				return failure{err}
+			}
+			return nil
+		},
+	}
+}
