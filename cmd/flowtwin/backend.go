@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowtwin/flowtwin/emu/docker"
+	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -22,6 +24,10 @@ type backend struct {
 	serves map[string]string
 	// realTime: an hour of load takes an hour, and trials are run one by one.
 	realTime bool
+	// close removes what the back end has started; measured says what it has
+	// measured of itself.
+	close    func() error
+	measured func() map[string]string
 }
 
 // backendFlags are the flags that say where to run, and how.
@@ -30,13 +36,17 @@ type backendFlags struct {
 	compute string
 	limit   time.Duration
 	record  bool
+	images  []string
+	noPull  bool
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, or local (for real, in this process)")
+	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, local (for real, in this process) or docker (for real, in containers)")
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real as long as they compute: sleep, or spin")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
+	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
+	c.Flags().BoolVar(&f.noPull, "no-pull", false, "with --backend docker, take no image from a registry")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
 }
 
@@ -56,7 +66,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if f.record {
 			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
 		}
-		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
+		return newBackend(name, sim.World{}, simulated()), nil
 	case "local":
 		w, err := local.New(c.Context(), local.Options{
 			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
@@ -67,9 +77,48 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if err != nil {
 			return nil, failure{err}
 		}
-		return &backend{name: name, world: w, serves: w.Serves(), realTime: true}, nil
+		b := newBackend(name, w, w.Serves())
+		b.realTime = true
+		return b, nil
+	case "docker":
+		return f.openDocker(c, dir)
 	}
-	return nil, fmt.Errorf("there is no back end %q: there are sim and local", name)
+	return nil, fmt.Errorf("there is no back end %q: there are sim, local and docker", name)
+}
+
+func newBackend(name string, w rundir.World, serves map[string]string) *backend {
+	return &backend{
+		name: name, world: w, serves: serves,
+		close: func() error { return nil }, measured: func() map[string]string { return nil },
+	}
+}
+
+// openDocker opens the back end docker. What runs before it that was killed
+// have left is removed first.
+func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
+	o := docker.Options{
+		Compute: f.compute, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
+		Warn:     func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+		Progress: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "%s\n", text) },
+	}
+	for _, named := range f.images {
+		kind, name, ok := strings.Cut(named, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--image %s: KIND=NAME is wanted, such as redis=redis:7.4", named)
+		}
+		k, err := images.ParseKind(kind)
+		if err != nil {
+			return nil, fmt.Errorf("--image %s: %w", named, err)
+		}
+		o.Images[k] = name
+	}
+	w, err := docker.New(c.Context(), o)
+	if err != nil {
+		return nil, failure{err}
+	}
+	b := newBackend("docker", w, w.Serves())
+	b.realTime, b.close, b.measured = true, w.Close, w.Measured
+	return b, nil
 }
 
 // simulated names what serves in the simulator.

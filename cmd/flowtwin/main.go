@@ -71,6 +71,6 @@ func newRoot() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(newRun(), newValidate(), newRepro(), newCompare(), newReplay(), newPlot(), newExplain(), newReport(), newImport(), newExport(), newList(),
-		newImages(), newClean(), newDoctor(), newCouchserver())
+		newImages(), newClean(), newDoctor(), newCouchserver(), newNode(), newFunction())
 	return root
 }

@@ -79,6 +79,12 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	p := newProgress(c, w.name, w.trials)
 	run, err := w.execute(rundir.Options{Parallel: f.parallel, Progress: p.set})
 	p.end()
+	if closeErr := w.close(); closeErr != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "flowtwin: %v\n", closeErr)
+		if err == nil {
+			err = closeErr
+		}
+	}
 	if run == nil {
 		return err // Nothing was begun.
 	}
@@ -103,6 +109,7 @@ type work struct {
 	name, dir string
 	trials    int // of all points
 	execute   func(rundir.Options) (*analysis.Run, error)
+	close     func() error
 }
 
 // start prepares the run of a scenario.
@@ -120,16 +127,16 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 		return nil, err
 	}
 	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.close())
 	}
 	scenarioDir, err := filepath.Abs(filepath.Dir(args[0]))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, b.close())
 	}
 	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
-		o.Backend, o.Serves, o.Dir, o.ScenarioDir = b.name, b.serves, dir, scenarioDir
+		o.Backend, o.Serves, o.Measured, o.Dir, o.ScenarioDir = b.name, b.serves, b.measured, dir, scenarioDir
 		return rundir.Execute(c.Context(), plan, b.world, o)
-	}}, nil
+	}, b.close}, nil
 }
 
 // open opens a back end to run trials on.
@@ -161,8 +168,9 @@ func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
 		return nil, err
 	}
 	return &work{m.Scenario, f.resume, m.Trials * len(m.Points), func(o rundir.Options) (*analysis.Run, error) {
+		o.Measured = b.measured
 		return rundir.Resume(c.Context(), f.resume, b.world, o, reload)
-	}}, nil
+	}, b.close}, nil
 }
 
 // allSettings are those of --set and of the flags that stand for one.

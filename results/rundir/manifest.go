@@ -32,6 +32,8 @@ type Manifest struct {
 	Backend string `json:"backend"`
 	// Serves names what stood for each service.
 	Serves  map[string]string `json:"serves"`
+	// Measured says what the back end has measured of itself, if it has.
+	Measured map[string]string `json:"measured,omitempty"`
 	Profile string            `json:"profile"`
 	Seed    uint64            `json:"seed"`
 	Axes    []string          `json:"axes,omitempty"`

@@ -39,6 +39,8 @@ type Options struct {
 	// Parallel is the number of trials that run at a time; 0 means one for
 	// each processor.
 	Parallel int
+	// Measured, if set, says what the back end has measured of itself so far.
+	Measured func() map[string]string
 	// Progress is told how many trials are done, of how many.
 	Progress func(done, total int)
 }
@@ -328,6 +330,9 @@ func (j *job) commit(r result) error {
 		j.analyser.Trial(analysis.Key{Point: p.Index, Scheduler: p.Scheduler, Workflow: p.Workflows[i], Values: p.Values}, samples)
 	}
 	j.manifest.setDone(j.manifest.Done + 1)
+	if j.options.Measured != nil {
+		j.manifest.Measured = j.options.Measured()
+	}
 	return nil
 }
 
