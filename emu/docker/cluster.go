@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
 	networks "github.com/testcontainers/testcontainers-go/network"
 	"github.com/testcontainers/testcontainers-go/wait"
 
@@ -99,6 +100,7 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 // everything carries labels; and where a file says that this is a container,
 // it is the engine's host all the same.
 func prepareEnvironment() {
+	log.SetDefault(silent{})
 	for name, value := range map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_HOST_OVERRIDE": "localhost"} {
 		if _, set := os.LookupEnv(name); !set {
 			_ = os.Setenv(name, value) // Never fails for such names.
