@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowtwin/flowtwin/benchmarks/bodies"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -34,7 +37,8 @@ type backendFlags struct {
 
 func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, or local (for real, in this process)")
-	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real as long as they compute: sleep, or spin")
+	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
+		"(real: built-in workflows of applications, with --backend local)")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
@@ -42,8 +46,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 
 // open finds the back end of a name, for a run in a directory.
 func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
-	if f.compute != "sleep" && f.compute != "spin" {
-		return nil, fmt.Errorf("--compute %s: there are sleep and spin", f.compute)
+	if !slices.Contains([]string{"sleep", "spin", "real"}, f.compute) {
+		return nil, fmt.Errorf("--compute %s: there are sleep, spin and real", f.compute)
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -53,13 +57,20 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	}
 	switch name {
 	case "sim":
+		if f.compute == "real" {
+			return nil, errors.New("--compute real runs functions for real: use --backend local")
+		}
 		if f.record {
 			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
 		}
 		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
 	case "local":
+		var real function.Bodies
+		if f.compute == "real" {
+			real = bodies.Shipped{}
+		}
 		w, err := local.New(c.Context(), local.Options{
-			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Spin: f.compute == "spin", Bodies: real, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
 			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
@@ -70,6 +81,22 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		return &backend{name: name, world: w, serves: w.Serves(), realTime: true}, nil
 	}
 	return nil, fmt.Errorf("there is no back end %q: there are sim and local", name)
+}
+
+// checkBodies finds out before a run whether there is real work for all of its
+// functions, if that was asked for.
+func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
+	if f.compute != "real" {
+		return nil
+	}
+	for point := range plan.Points {
+		for _, w := range plan.Trial(point, 0).Workflows {
+			if err := (bodies.Shipped{}).Check(w); err != nil {
+				return fmt.Errorf("--compute real: %w; --compute sleep and spin run any workflow", err)
+			}
+		}
+	}
+	return nil
 }
 
 // simulated names what serves in the simulator.

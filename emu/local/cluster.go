@@ -51,6 +51,10 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 	if c.servers, err = startServers(ctx, o, t); err != nil {
 		return c, err
 	}
+	bound, err := function.Bind(ctx, o.Bodies, t.Workflows)
+	if err != nil {
+		return c, err
+	}
 	compute := function.Sleep
 	if o.Spin {
 		compute = function.Spin
@@ -83,13 +87,13 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 		runtime := function.New(function.Runtime{
 			Workflows: t.Workflows, Rules: &system.Rules, Facts: f,
 			Store: objects{access}, Guarded: guarded{access}, Memory: local{access}, Journal: access,
-			Lookups: t.Profile.Store.Lookups, Compute: compute, Now: c.clock.Now,
+			Lookups: t.Profile.Store.Lookups, Compute: compute, Bodies: bound, Now: c.clock.Now,
 		})
 		n.containers = &containers{runtime: runtime, facts: f, access: access}
 		n.containers.ctx, n.stopUnits = context.WithCancel(context.Background())
 		config := agent.Config{
 			Node: id, System: system, Now: c.clock.Now, Send: n.mesh.Send,
-			Containers: n.containers, Runtime: runtime, Facts: f, Documents: access,
+			Containers: n.containers, Runtime: runtime, Documents: access,
 			Release: access.release, Observer: collector,
 		}
 		if o.Record != "" {

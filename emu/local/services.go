@@ -136,7 +136,11 @@ func (s *servers) seed(ctx context.Context) error {
 					continue
 				}
 				k := function.GlobalInput(engine.WorkflowID(i), workflow.FunctionID(f), at)
-				if err := s.database.Put(ctx, s.key(&k), function.Payload(in.Size, &k)); err != nil {
+				content, err := function.Content(s.options.Bodies, w, &k)
+				if err != nil {
+					return err
+				}
+				if err := s.database.Put(ctx, s.key(&k), content); err != nil {
 					return err
 				}
 			}

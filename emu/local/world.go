@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/load"
 	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/emu/services/broker"
@@ -20,6 +21,9 @@ type Options struct {
 	// Spin has functions keep a processor busy as long as they compute;
 	// otherwise they sleep.
 	Spin bool
+	// Bodies, if set, are what functions really do, in place of passing the
+	// time.
+	Bodies function.Bodies
 	// Redis is the host and port of a server to use in place of the embedded
 	// ones, CouchDB the URL of one with its administrator's name and password.
 	// All workers share the Redis, each with keys of its own.
@@ -49,6 +53,9 @@ func New(ctx context.Context, o Options) (*World, error) {
 	}}
 	if o.Spin {
 		w.serves["functions"] = "goroutines that keep a processor busy"
+	}
+	if o.Bodies != nil {
+		w.serves["functions"] = "goroutines that run real bodies"
 	}
 	if o.Redis != "" {
 		m, err := memory.Open(ctx, memory.Options{Address: o.Redis})
