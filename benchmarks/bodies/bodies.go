@@ -131,7 +131,7 @@ func kits() []kit {
 // find returns the kit of a workflow.
 func find(w *workflow.Workflow) (*kit, error) {
 	var names []string
-	var differs string
+	closest, differs := -1, ""
 	called := path.Base(w.Name) // Scenarios say faasflow/wordcount.
 	for _, k := range kits() {
 		if !slices.Contains(names, k.workflow) {
@@ -140,19 +140,22 @@ func find(w *workflow.Workflow) (*kit, error) {
 		if called != k.workflow && !strings.HasPrefix(called, k.workflow+"-") {
 			continue
 		}
-		if differs = k.differs(w); differs == "" {
+		switch at, how := k.differs(w); {
+		case how == "":
 			return &k, nil
+		case at > closest: // Of several versions, it is most like this one.
+			closest, differs = at, how
 		}
 	}
-	if differs != "" {
+	if closest >= 0 {
 		return nil, fmt.Errorf("%w of the workflow %s: it is called like a built-in one, but %s", ErrNone, w.Name, differs)
 	}
 	return nil, fmt.Errorf("%w of the workflow %s: there are for %s", ErrNone, w.Name, strings.Join(names, ", "))
 }
 
-// differs says how a workflow differs from the one that the kit is made for,
-// or nothing.
-func (k *kit) differs(w *workflow.Workflow) string {
+// differs says at which function a workflow begins to differ from the one that
+// the kit is made for, and how, or nothing.
+func (k *kit) differs(w *workflow.Workflow) (at int, how string) {
 	for i := range w.Functions {
 		f := &w.Functions[i]
 		if f.Kind == workflow.End {
@@ -160,7 +163,7 @@ func (k *kit) differs(w *workflow.Workflow) string {
 		}
 		e, ok := k.functions[f.Name]
 		if !ok {
-			return "it has a function " + f.Name + " that the built-in one has not"
+			return i, "it has a function " + f.Name + " that the built-in one has not"
 		}
 		outputs := make([]string, len(f.Outputs))
 		for o := range outputs {
@@ -168,10 +171,10 @@ func (k *kit) differs(w *workflow.Workflow) string {
 		}
 		slices.Sort(outputs)
 		if want := slices.Sorted(slices.Values(e.outputs)); !slices.Equal(outputs, want) {
-			return fmt.Sprintf("%s posts [%s] where the built-in one posts [%s]", f.Name, strings.Join(outputs, " "), strings.Join(want, " "))
+			return i, fmt.Sprintf("%s posts [%s] where the built-in one posts [%s]", f.Name, strings.Join(outputs, " "), strings.Join(want, " "))
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // stated returns about how many bytes an output has according to the workflow,

@@ -48,7 +48,7 @@ func TestFramesOfThePiecesAddUp(t *testing.T) {
 		{"faasflow/video", "mp4: 5MB", "upload.mp4", "split.pieces", "transcode.content", "merge.content"},
 		{"dataflower/video", "size: 21.8MB", "upload.video", "split.split_video", "transcode.transcoded_video", "merge.merged_video"},
 	} {
-		small := strings.Split(test.size, ":")[0] + ": 1MB"
+		small := strings.Split(test.size, ":")[0] + ": 2MB"
 		w := builtIn(t, test.name, test.size, small)
 		all, taken := runAll(t, w)
 		for s, branch := range taken {
@@ -57,8 +57,8 @@ func TestFramesOfThePiecesAddUp(t *testing.T) {
 			}
 		}
 		film := all[test.film][0]
-		if len(film) < 900_000 || len(film) > 1_100_000 {
-			t.Errorf("%s: the film has %d bytes, the workflow says 1 MB", test.name, len(film))
+		if len(film) < 1_800_000 || len(film) > 2_200_000 {
+			t.Errorf("%s: the film has %d bytes, the workflow says 2 MB", test.name, len(film))
 		}
 		want := frames(t, film)
 		if want != 12*25 {
