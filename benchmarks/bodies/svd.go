@@ -163,13 +163,19 @@ func ParseFactors(data []byte) (values []float64, vt *mat.Dense, err error) {
 // ParseMatrix reads a matrix in gonum's binary format. All its numbers are
 // finite.
 func ParseMatrix(data []byte) (*mat.Dense, error) {
+	// Where rows times columns overflows, gonum does not see that the header is
+	// wrong.
+	const rowsAt, columnsAt, headerEnd = 8, 16, 24
+	if len(data) < headerEnd {
+		return nil, fmt.Errorf("%d bytes are no matrix", len(data))
+	}
+	rows, columns := binary.LittleEndian.Uint64(data[rowsAt:]), binary.LittleEndian.Uint64(data[columnsAt:])
+	if most := uint64(len(data)); rows > most || columns > most {
+		return nil, fmt.Errorf("%d bytes are no matrix of %d rows and %d columns", len(data), rows, columns)
+	}
 	var m mat.Dense
 	if err := m.UnmarshalBinary(data); err != nil {
 		return nil, fmt.Errorf("%d bytes are no matrix: %w", len(data), err)
-	}
-	rows, columns := m.Dims()
-	if rows > len(data) || columns > len(data) || len(m.RawMatrix().Data) != rows*columns {
-		return nil, fmt.Errorf("%d bytes are no matrix of %d rows and %d columns", len(data), rows, columns)
 	}
 	for _, v := range m.RawMatrix().Data {
 		if math.IsNaN(v) || math.IsInf(v, 0) {

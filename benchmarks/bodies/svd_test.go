@@ -2,6 +2,7 @@ package bodies_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
@@ -125,6 +126,9 @@ func FuzzMatrices(f *testing.F) {
 	}
 	f.Add(small)
 	f.Add(small[:20])
+	overflowing := slices.Clone(small)
+	overflowing[15], overflowing[16] = 0x30, 2 // The product of rows and columns has more than 64 bits.
+	f.Add(overflowing)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if s, vt, err := bodies.ParseFactors(data); err == nil {
 			if rows, columns := vt.Dims(); rows != columns || len(s) != columns {
