@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"maps"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/benchmarks"
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -101,6 +103,18 @@ const invocations = 2
 // replaced, with its real bodies under a scheduler.
 func really(t *testing.T, scheduler, name string, oldnew ...string) (*listener, *kept) {
 	t.Helper()
+	l := &listener{heard: map[string][][][]byte{}}
+	k := runWith(t, l, func(text string) { t.Error(text) }, scheduler, name, oldnew...)
+	for _, i := range k.invocations {
+		if i.Outcome != engine.Completed {
+			t.Errorf("invocation %d: %v", i.Number, i.Outcome)
+		}
+	}
+	return l, k
+}
+
+func runWith(t *testing.T, b function.Bodies, warn func(string), scheduler, name string, oldnew ...string) *kept {
+	t.Helper()
 	source, err := benchmarks.Source(name)
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +128,8 @@ func really(t *testing.T, scheduler, name string, oldnew ...string) (*listener, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, k := &listener{heard: map[string][][][]byte{}}, &kept{}
-	w, err := local.New(t.Context(), local.Options{Bodies: l, Warn: func(text string) { t.Error(text) }})
+	k := &kept{}
+	w, err := local.New(t.Context(), local.Options{Bodies: b, Warn: warn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,15 +138,10 @@ func really(t *testing.T, scheduler, name string, oldnew ...string) (*listener, 
 	if err := w.Run(ctx, plan.Trial(0, 0), k); err != nil {
 		t.Fatal(err)
 	}
-	for _, i := range k.invocations {
-		if i.Outcome != engine.Completed {
-			t.Errorf("invocation %d: %v", i.Number, i.Outcome)
-		}
-	}
 	if len(k.invocations) != invocations {
 		t.Errorf("%d invocations", len(k.invocations))
 	}
-	return l, k
+	return k
 }
 
 // each runs a test under the three presets.
@@ -281,6 +290,38 @@ func TestFlagsOfPicturesAreReallyRead(t *testing.T) {
 		}
 		if n := len(l.heard["mosaic.image"]); n > 0 || len(k.tasks) != invocations*6 {
 			t.Errorf("%d mosaics, %d tasks", n, len(k.tasks))
+		}
+	})
+}
+
+// broken are the shipped bodies, but that one fails.
+type broken struct {
+	bodies.Shipped
+	function string
+}
+
+func (b broken) Body(ctx context.Context, w *workflow.Workflow, function string) (bodies.Body, error) {
+	if function == b.function {
+		return func(context.Context, bodies.Call) error { return errors.New("it is broken") }, nil
+	}
+	return b.Shipped.Body(ctx, w, function)
+}
+
+// An invocation ends, as failed, if a body fails whenever it is tried, that of
+// a switch as well; and why is told.
+func TestBodiesThatFail(t *testing.T) {
+	each(t, func(t *testing.T, scheduler string) {
+		for _, function := range []string{"translate", "violence_switch"} {
+			told := ""
+			k := runWith(t, broken{function: function}, func(text string) { told += text }, scheduler, "dataflower/recognizer", "img: 2285881", "img: 30000")
+			for _, i := range k.invocations {
+				if i.Outcome != engine.Failed {
+					t.Errorf("%s is broken, and an invocation has %v", function, i.Outcome)
+				}
+			}
+			if !strings.Contains(told, "the body of "+function+": it is broken") {
+				t.Errorf("%s is broken, and what is told is %q", function, told)
+			}
 		}
 	})
 }
