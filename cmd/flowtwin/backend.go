@@ -4,13 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/docker"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -42,7 +45,8 @@ type backendFlags struct {
 
 func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, local (for real, in this process) or docker (for real, in containers)")
-	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real as long as they compute: sleep, or spin")
+	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
+		"(real: built-in workflows of applications)")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
@@ -52,8 +56,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 
 // open finds the back end of a name, for a run in a directory.
 func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
-	if f.compute != "sleep" && f.compute != "spin" {
-		return nil, fmt.Errorf("--compute %s: there are sleep and spin", f.compute)
+	if !slices.Contains([]string{"sleep", "spin", "real"}, f.compute) {
+		return nil, fmt.Errorf("--compute %s: there are sleep, spin and real", f.compute)
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -63,13 +67,20 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	}
 	switch name {
 	case "sim":
+		if f.compute == "real" {
+			return nil, errors.New("--compute real runs functions for real: use --backend local or docker")
+		}
 		if f.record {
 			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
 		}
 		return newBackend(name, sim.World{}, simulated()), nil
 	case "local":
+		work, err := function.WorkOf(f.compute, bodies.Shipped{})
+		if err != nil {
+			return nil, err
+		}
 		w, err := local.New(c.Context(), local.Options{
-			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Work: work, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
 			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
@@ -97,7 +108,7 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 // have left is removed first.
 func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
 	o := docker.Options{
-		Compute: f.compute, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
+		Compute: f.compute, Bodies: bodies.Shipped{}, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
 		Warn:     func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
 		Progress: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "%s\n", text) },
 	}
@@ -119,6 +130,22 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 	b := newBackend("docker", w, w.Serves())
 	b.realTime, b.close, b.measured = true, w.Close, w.Measured
 	return b, nil
+}
+
+// checkBodies finds out before a run whether there is real work for all of its
+// functions, if that was asked for.
+func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
+	if f.compute != "real" {
+		return nil
+	}
+	for point := range plan.Points {
+		for _, w := range plan.Trial(point, 0).Workflows {
+			if err := (bodies.Shipped{}).Check(w); err != nil {
+				return fmt.Errorf("--compute real: %w; --compute sleep and spin run any workflow", err)
+			}
+		}
+	}
+	return nil
 }
 
 // simulated names what serves in the simulator.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/container"
 	"github.com/flowtwin/flowtwin/emu/docker/pod"
 	"github.com/flowtwin/flowtwin/engine/schedulers"
@@ -21,7 +22,7 @@ func newNode() *cobra.Command {
 			if listen == "" {
 				return errors.New("--listen ADDRESS:PORT is missing: where the harness reaches the node")
 			}
-			if err := pod.Serve(c.Context(), listen, os.Getenv("FLOWTWIN_TOKEN"), schedulers.Builtin()); err != nil {
+			if err := pod.Serve(c.Context(), listen, os.Getenv("FLOWTWIN_TOKEN"), schedulers.Builtin(), bodies.Shipped{}); err != nil {
 				return failure{err}
 			}
 			return nil
@@ -36,7 +37,7 @@ func newFunction() *cobra.Command {
 	return &cobra.Command{
 		Use: "function", Short: "Be a function container of an emulated cluster", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := container.Serve(c.Context(), schedulers.Builtin()); err != nil {
+			if err := container.Serve(c.Context(), schedulers.Builtin(), bodies.Shipped{}); err != nil {
 				return failure{err}
 			}
 			return nil

@@ -126,6 +126,9 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.where.checkBodies(plan); err != nil {
+		return nil, err
+	}
 	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {
 		return nil, errors.Join(err, b.close())
 	}

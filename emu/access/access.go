@@ -154,8 +154,9 @@ func (a *Access) key(k *function.Key) services.Key {
 }
 
 // Seed writes what is there before any invocation: global inputs, unless the
-// platform never uploads them, and the documents that engines look up.
-func (a *Access) Seed(ctx context.Context) error {
+// platform never uploads them, and the documents that engines look up. real
+// says what inputs really hold; nil stands for bytes of their size.
+func (a *Access) Seed(ctx context.Context, real function.Bodies) error {
 	rules := a.trial.Profile.Rules()
 	for i, w := range a.trial.Workflows {
 		for f := range w.Functions {
@@ -164,7 +165,11 @@ func (a *Access) Seed(ctx context.Context) error {
 					continue
 				}
 				k := function.GlobalInput(engine.WorkflowID(i), workflow.FunctionID(f), at)
-				if err := a.database.Put(ctx, a.key(&k), function.Payload(in.Size, &k)); err != nil {
+				content, err := function.Content(real, w, &k)
+				if err != nil {
+					return err
+				}
+				if err := a.database.Put(ctx, a.key(&k), content); err != nil {
 					return err
 				}
 			}

@@ -31,9 +31,8 @@ type Config struct {
 	Send func(to engine.NodeID, message []byte) error
 	// Containers starts containers; nil on a node that runs no functions.
 	Containers Containers
-	// Runtime and Facts are for switches, which are evaluated without one.
+	// Runtime is for switches, which are evaluated without one.
 	Runtime *function.Runtime
-	Facts   *facts.Facts
 	// Documents performs the operations that engines wait for.
 	Documents Documents
 	// Release drops the data of an attempt that are for this node to drop.
@@ -500,11 +499,18 @@ func (a *Agent) evaluate(now engine.Time, e *engine.Effect) {
 	task := &function.Task{Instance: a.instance(e), Plan: ownPlan(&e.Plan)}
 	choice := chain.Choice{Subject: e.Subject, Node: a.Node, Cause: e.Cause}
 	a.work.Go(func() {
-		moved, err := a.Runtime.Fetch(a.ctx, task)
-		if err != nil && a.ctx.Err() == nil { // Which branch it takes does not depend on them.
-			a.Observer.Failed(fmt.Errorf("a switch cannot read its inputs: %w", err))
+		branch, moved, err := a.Runtime.Choose(a.ctx, task)
+		if err != nil && a.ctx.Err() == nil {
+			a.Observer.Failed(fmt.Errorf("a switch cannot be evaluated: %w", err))
 		}
-		choice.Branch = a.Facts.Branch(&task.Instance)
+		if branch < 0 { // Nobody can say where the invocation goes on.
+			lost := engine.Event{Kind: engine.EventDataLost}
+			lost.Invocation = task.Invocation
+			a.Observer.Carried(task.Invocation, moved)
+			a.Tell(&lost)
+			return
+		}
+		choice.Branch = branch
 		answer.Number = int64(choice.Branch)
 		a.Observer.Chosen(&choice, now, a.Now(), moved)
 		a.Tell(&answer)

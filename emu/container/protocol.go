@@ -52,7 +52,7 @@ type Setup struct {
 	// Start is when the trial has started, by the machine's clock. It changes
 	// when containers are started before that.
 	Start int64
-	// Compute is what functions do: see [function.ComputeOf].
+	// Compute is what functions do: see [function.WorkOf].
 	Compute string
 }
 

@@ -20,9 +20,10 @@ import (
 	"github.com/flowtwin/flowtwin/engine/schedulers"
 )
 
-// Serve is the container's end: it does what its agent says, of which the
-// environment tells, until it is stopped or the agent is gone.
-func Serve(ctx context.Context, r *schedulers.Registry) error {
+// Serve is the container's end: it does what its agent says, of whom the
+// environment tells, until it is stopped or the agent is gone. real is what
+// functions really do, if they are to.
+func Serve(ctx context.Context, r *schedulers.Registry, real function.Bodies) error {
 	number, err := strconv.ParseUint(os.Getenv(EnvContainer), 10, 64)
 	if err != nil || os.Getenv(EnvAgent) == "" {
 		return fmt.Errorf("a function container is started by a node of flowtwin, which sets %s, %s and %s", EnvAgent, EnvToken, EnvContainer)
@@ -45,7 +46,7 @@ func Serve(ctx context.Context, r *schedulers.Registry) error {
 	if err := s.Receive(&first); err != nil || first.Setup == nil {
 		return errors.Join(errors.New("the agent does not say what is to be run"), err)
 	}
-	if err := s.setUp(ctx, first.Setup, r); err != nil {
+	if err := s.setUp(ctx, first.Setup, r, real); err != nil {
 		return errors.Join(err, s.Send(&report{Refused: err.Error()}))
 	}
 	defer s.access.Close()
@@ -71,7 +72,7 @@ type server struct {
 }
 
 // setUp prepares for tasks.
-func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry) error {
+func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry, real function.Bodies) error {
 	plan, err := o.Bundle.Plan(r)
 	if err != nil {
 		return fmt.Errorf("the scenario: %w", err)
@@ -88,7 +89,11 @@ func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry) er
 	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true}); err != nil {
 		return err
 	}
-	compute, err := function.ComputeOf(o.Compute)
+	work, err := function.WorkOf(o.Compute, real)
+	if err != nil {
+		return err
+	}
+	bound, err := function.Bind(ctx, work.Bodies, t.Workflows)
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry) er
 	s.runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &rules, Facts: facts.New(t),
 		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
-		Lookups: t.Profile.Store.Lookups, Compute: compute, Now: s.clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Now: s.clock.Now,
 	})
 	if o.Topic == "" {
 		return nil

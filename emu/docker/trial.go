@@ -63,7 +63,7 @@ func (c *cluster) begin(ctx context.Context, s *scenarios.Trial, o agent.Observe
 	if t.seeder, err = access.Open(ctx, s, scenarios.StorageNode, access.Services{Name: t.name, CouchDB: c.storeURL()}, access.Options{}); err != nil {
 		return nil, err
 	}
-	if err := t.seeder.Seed(ctx); err != nil {
+	if err := t.seeder.Seed(ctx, t.world.work.Bodies); err != nil {
 		return nil, err
 	}
 	var starts parallel

@@ -21,6 +21,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -28,8 +29,11 @@ import (
 
 // Options say how trials are run.
 type Options struct {
-	// Compute is what functions do as long as they compute: sleep or spin.
+	// Compute is what functions do: see [function.WorkOf]. Bodies are what
+	// they really do, if they are to; the program in the node's image has the
+	// same.
 	Compute string
+	Bodies  function.Bodies
 	// Images are those to be used, by kind; see package images for which are
 	// taken for the others.
 	Images map[images.Kind]string
@@ -50,6 +54,7 @@ type World struct {
 	options Options
 	engine  *client.Client
 	images  map[images.Kind]images.Image
+	work    function.Work
 
 	mu       sync.Mutex
 	cluster  *cluster // nil before the first trial
@@ -62,11 +67,15 @@ func New(ctx context.Context, o Options) (*World, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
+	work, err := function.WorkOf(o.Compute, o.Bodies)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := daemon.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &World{options: o, engine: engine, measured: map[string]string{}}
+	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
 	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -78,7 +87,7 @@ func New(ctx context.Context, o Options) (*World, error) {
 func (w *World) Serves() map[string]string {
 	return map[string]string{
 		"store": w.images[images.CouchDB].Served, "memory": w.images[images.Redis].Served, "broker": w.images[images.Kafka].Served,
-		"functions": fmt.Sprintf("containers that %s (image %s)", w.options.Compute, w.images[images.Node].Name),
+		"functions": fmt.Sprintf("containers that %s (image %s)", w.work.Does, w.images[images.Node].Name),
 		"network":   "a bridge in " + strings.TrimSpace(subnets.String()) + ", bandwidth limited by the kernel (HTB)",
 	}
 }

@@ -12,15 +12,28 @@ import (
 // Compute lets time pass as a function computes. It returns early if ctx ends.
 type Compute func(ctx context.Context, work engine.Time)
 
-// ComputeOf returns what goes by a name: sleep or spin.
-func ComputeOf(name string) (Compute, error) {
+// Work is what functions do.
+type Work struct {
+	// Does says what that is, after "functions", for a manifest.
+	Does string
+	// Compute passes the time that they compute.
+	Compute Compute
+	// Bodies, if set, are what they really do, in place of that.
+	Bodies Bodies
+}
+
+// WorkOf returns what goes by a name: sleep, spin, or real, which is what is
+// given.
+func WorkOf(name string, real Bodies) (Work, error) {
 	switch name {
 	case "sleep":
-		return Sleep, nil
+		return Work{Does: "sleep", Compute: Sleep}, nil
 	case "spin":
-		return Spin, nil
+		return Work{Does: "keep a processor busy", Compute: Spin}, nil
+	case "real":
+		return Work{Does: "run real bodies", Compute: Sleep, Bodies: real}, nil
 	}
-	return nil, fmt.Errorf("functions cannot compute by %q: there are sleep and spin", name)
+	return Work{}, fmt.Errorf("functions cannot compute by %q: there are sleep, spin and real", name)
 }
 
 // Sleep computes by waiting.

@@ -4,5 +4,6 @@
 // engine's driver).
 //
 // Where the bytes are kept is behind [Store]; what there is to compute, behind
-// [Compute]. Payloads are really made, moved and checked.
+// [Compute]. Payloads are really made, moved and checked. Where there are
+// [Bodies], functions do their real work instead, on what the inputs hold.
 package function

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/data"
@@ -61,7 +62,10 @@ type Runtime struct {
 	// Lookups is how often a datum that is not there is looked for.
 	Lookups int
 	Compute Compute
-	Now     func() engine.Time
+	// Bodies are what functions really do, by workflow and function, as Bind
+	// finds them; nil where they only pass the time and post what is drawn.
+	Bodies [][]bodies.Body
+	Now    func() engine.Time
 
 	optional [][]bool // by workflow and function: a switch may skip it
 }
@@ -133,17 +137,31 @@ func (r *Runtime) Run(ctx context.Context, t *Task) Result {
 	return run.result
 }
 
-// Fetch only reads the inputs, as the evaluation of a switch does, and says
-// what was moved.
-func (r *Runtime) Fetch(ctx context.Context, t *Task) (Bytes, error) {
+// Choose evaluates a switch: it reads the inputs and returns the branch that is
+// taken, and what was moved. A branch that is drawn does not depend on the
+// inputs, so it is returned even with an error; one that a body is to choose is
+// negative then.
+func (r *Runtime) Choose(ctx context.Context, t *Task) (branch int, moved Bytes, err error) {
 	run := r.begin(t)
-	_, err := run.fetch(ctx)
-	return run.result.Bytes, err
+	_, err = run.fetch(ctx)
+	switch {
+	case run.body == nil:
+		branch = r.Facts.Branch(&t.Instance)
+	case err == nil:
+		branch, err = run.choose(ctx)
+	default:
+		branch = -1
+	}
+	return branch, run.result.Bytes, err
 }
 
 func (r *Runtime) begin(t *Task) *run {
 	w := r.Workflows[t.Invocation.Workflow]
-	return &run{runtime: r, task: t, workflow: w, function: &w.Functions[t.Function]}
+	run := &run{runtime: r, task: t, workflow: w, function: &w.Functions[t.Function]}
+	if r.Bodies != nil {
+		run.body = r.Bodies[t.Invocation.Workflow][t.Function]
+	}
+	return run
 }
 
 // run is a task that is running.
@@ -152,12 +170,17 @@ type run struct {
 	task     *Task
 	workflow *workflow.Workflow
 	function *workflow.Function
+	body     bodies.Body // nil if there is none
+	inputs   []input
 	result   Result
 }
 
 func (r *run) all(ctx context.Context) (engine.Outcome, error) {
 	if o, err := r.fetch(ctx); err != nil {
 		return o, err
+	}
+	if r.body != nil {
+		return r.compute(ctx)
 	}
 	work := r.runtime.Facts.Compute(&r.task.Instance)
 	done := engine.Time(0)
@@ -193,16 +216,21 @@ func postingOrder(f *workflow.Function) []int32 {
 
 // input is a datum to be fetched.
 type input struct {
+	number int // among the inputs of the function
 	key    Key
 	source engine.Source
 	// optional: what a switch skips is not there, and nobody misses it.
 	optional bool
+	// What was fetched, if there is a body to read it. It is nil for what is
+	// not there.
+	payload []byte
 }
 
 // fetch reads all inputs in parallel.
 func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
 	began := r.runtime.Now()
-	inputs := r.inputs()
+	r.inputs = r.reads()
+	inputs := r.inputs
 	if len(inputs) == 0 {
 		return engine.Completed, ctx.Err()
 	}
@@ -234,22 +262,22 @@ func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
 	return outcome, err
 }
 
-// inputs lists what the task reads.
-func (r *run) inputs() []input {
+// reads lists what the task reads.
+func (r *run) reads() []input {
 	t, w := r.task, r.workflow
 	var all []input
 	for i := range r.function.Inputs {
 		in := &r.function.Inputs[i]
 		source := t.Plan.Sources[i]
 		if in.From == workflow.GlobalInput {
-			all = append(all, input{key: GlobalInput(t.Invocation.Workflow, t.Function, i), source: source, optional: source == engine.FromNowhere})
+			all = append(all, input{number: i, key: GlobalInput(t.Invocation.Workflow, t.Function, i), source: source, optional: source == engine.FromNowhere})
 			continue
 		}
 		from := &w.Functions[in.From]
 		producer := t.Path.Outer(w.Scopes[from.Scope].Depth)
 		optional := r.runtime.optional[t.Invocation.Workflow][in.From]
 		add := func(path workflow.Path) {
-			all = append(all, input{Key{t.Invocation, in.From, in.Output, path}, source, optional})
+			all = append(all, input{number: i, key: Key{t.Invocation, in.From, in.Output, path}, source: source, optional: optional})
 		}
 		switch in.Access {
 		case workflow.AccessSame:
@@ -314,7 +342,18 @@ func (r *run) get(ctx context.Context, in *input, moved *Bytes) error {
 	} else {
 		moved.RemoteRead += int64(len(payload))
 	}
+	r.keep(in, payload)
 	return r.log(ctx, &in.key)
+}
+
+// keep keeps what was fetched for the body, if there is one.
+func (r *run) keep(in *input, payload []byte) {
+	if r.body == nil {
+		return
+	}
+	if in.payload = payload; payload == nil {
+		in.payload = []byte{} // It is there, and empty.
+	}
 }
 
 // getStreamed gets what has come to the node past the store: inline, or onto
@@ -323,15 +362,19 @@ func (r *run) getStreamed(ctx context.Context, in *input, moved *Bytes) (done bo
 	if in.key.Output < 0 {
 		return false, nil
 	}
-	if _, ok := r.runtime.Sink.Inline(&in.key); ok {
+	if payload, ok := r.runtime.Sink.Inline(&in.key); ok {
+		r.keep(in, payload)
 		return true, nil
 	}
 	if in.source != engine.FromDisk {
 		return false, nil
 	}
-	_, err = r.runtime.Sink.Read(ctx, &in.key)
+	payload, err := r.runtime.Sink.Read(ctx, &in.key)
 	if errors.Is(err, ErrMissing) && in.optional {
 		return true, nil // It was never posted.
+	}
+	if err == nil {
+		r.keep(in, payload)
 	}
 	return true, err
 }
@@ -354,17 +397,29 @@ type datum struct {
 
 // make writes an output: one datum, or the items of a list.
 func (r *run) make(output int32) []datum {
-	rt, t := r.runtime, r.task
+	data := make([]datum, r.fan(output))
+	for i := range data {
+		k := r.key(output, i, len(data))
+		data[i] = datum{k, Payload(r.runtime.Facts.Size(&r.task.Instance, output, k.Path), &k)}
+	}
+	return data
+}
+
+// fan returns how many data an output is: the length of a list, or one.
+func (r *run) fan(output int32) int {
 	if !r.function.Outputs[output].List {
-		k := Key{t.Invocation, t.Function, output, t.Path}
-		return []datum{{k, Payload(rt.Facts.Size(&t.Instance, output, k.Path), &k)}}
+		return 1
 	}
-	items := make([]datum, rt.Facts.Items(&t.Instance, output))
-	for i := range items {
-		k := Key{t.Invocation, t.Function, output, t.Path.Item(uint32(i), uint32(len(items)))}
-		items[i] = datum{k, Payload(rt.Facts.Size(&t.Instance, output, k.Path), &k)}
+	return int(r.runtime.Facts.Items(&r.task.Instance, output))
+}
+
+// key names an output of the task, or an item of it if it is a list.
+func (r *run) key(output int32, item, of int) Key {
+	k := Key{r.task.Invocation, r.task.Function, output, r.task.Path}
+	if r.function.Outputs[output].List {
+		k.Path = k.Path.Item(uint32(item), uint32(of))
 	}
-	return items
+	return k
 }
 
 // post puts an output, the items of a list one after the other.

@@ -10,7 +10,6 @@ import (
 	"github.com/flowtwin/flowtwin/emu/access"
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/clock"
-	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/replay"
@@ -108,10 +107,7 @@ func (c *cluster) boot(m *machine, listen string) error {
 	m.boot++
 	config := node.Config{
 		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
-		Compute: function.Sleep, Observer: c.observer, Containers: node.InProcess,
-	}
-	if c.options.Spin {
-		config.Compute = function.Spin
+		Work: c.options.Work, Observer: c.observer, Containers: node.InProcess,
 	}
 	var err error
 	if c.options.Record != "" {

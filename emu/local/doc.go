@@ -6,6 +6,6 @@
 // every datum is made, sent to a service, read back and checked, every timer
 // is the clock's. What stands for something else is named in the manifest of a
 // run: a container is a goroutine that waits as long as a cold start takes, a
-// computation is drawn and waits or keeps a processor busy, and bandwidth is
-// limited in user space.
+// computation is drawn and waits or keeps a processor busy, unless there are
+// real bodies, and bandwidth is limited in user space.
 package local

@@ -138,7 +138,7 @@ func startServers(ctx context.Context, o *Options, t *scenarios.Trial) (*servers
 	if s.seeder, err = access.Open(ctx, t, scenarios.StorageNode, access.Services{Name: s.name, CouchDB: s.couchURL}, access.Options{}); err != nil {
 		return s, err
 	}
-	return s, s.seeder.Seed(ctx)
+	return s, s.seeder.Seed(ctx, o.Work.Bodies)
 }
 
 // stop ends the services and removes what the trial has left in those that

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/emu/services/broker"
 	"github.com/flowtwin/flowtwin/emu/services/memory"
@@ -14,9 +15,8 @@ import (
 
 // Options say how trials are run.
 type Options struct {
-	// Spin has functions keep a processor busy as long as they compute;
-	// otherwise they sleep.
-	Spin bool
+	// Work is what functions do; by default they sleep as long as they compute.
+	Work function.Work
 	// Redis is the host and port of a server to use in place of the embedded
 	// ones, CouchDB the URL of one with its administrator's name and password.
 	// All workers share the Redis, each with keys of its own.
@@ -40,13 +40,13 @@ type World struct {
 // New returns a world. If it is to use real services, it asks them who they
 // are; an error says that one does not answer.
 func New(ctx context.Context, o Options) (*World, error) {
+	if o.Work.Compute == nil {
+		o.Work.Does, o.Work.Compute = "sleep", function.Sleep
+	}
 	w := &World{options: o, serves: map[string]string{
-		"store": embeddedStore, "memory": embeddedMemory, "broker": embeddedBroker, "functions": "goroutines that sleep",
+		"store": embeddedStore, "memory": embeddedMemory, "broker": embeddedBroker, "functions": "goroutines that " + o.Work.Does,
 		"network": "loopback TCP, bandwidth limited in user space",
 	}}
-	if o.Spin {
-		w.serves["functions"] = "goroutines that keep a processor busy"
-	}
 	if o.Redis != "" {
 		m, err := memory.Open(ctx, memory.Options{Address: o.Redis})
 		if err != nil {

@@ -35,8 +35,8 @@ type Config struct {
 	// Access is the node's way to the services. Who made it closes it.
 	Access *access.Access
 	Clock  *clock.Clock
-	// Compute is what functions do as long as they compute.
-	Compute  function.Compute
+	// Work is what functions and switches do.
+	Work     function.Work
 	Observer agent.Observer
 	// Journal, if set, keeps the inputs of the engine.
 	Journal agent.Journal
@@ -78,15 +78,19 @@ func New(c Config) (n *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	bound, err := function.Bind(context.Background(), c.Work.Bodies, t.Workflows)
+	if err != nil {
+		return nil, err
+	}
 	a := c.Access
 	n.Runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &system.Rules, Facts: n.Facts,
 		Store: a.Objects(), Guarded: a.Guarded(), Memory: a.Memory(), Journal: a,
-		Lookups: t.Profile.Store.Lookups, Compute: c.Compute, Now: c.Clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: c.Work.Compute, Bodies: bound, Now: c.Clock.Now,
 	})
 	config := agent.Config{
 		Node: c.ID, System: system, Restarted: c.Boot > 1, Now: c.Clock.Now, Send: n.mesh.Send,
-		Runtime: n.Runtime, Facts: n.Facts, Documents: a, Release: n.release, Observer: c.Observer, Journal: c.Journal,
+		Runtime: n.Runtime, Documents: a, Release: n.release, Observer: c.Observer, Journal: c.Journal,
 	}
 	if a.Streams() {
 		if n.sink, err = sink.New("", c.ID); err != nil {

@@ -41,6 +41,8 @@ type Shaper interface {
 type Config struct {
 	Token    string
 	Registry *schedulers.Registry
+	// Bodies are what functions really do, if they are to.
+	Bodies function.Bodies
 	// Containers makes what starts the containers of a worker for a trial.
 	Containers func(*Begin) (func(*node.Node) agent.Containers, error)
 	// Shape, if set, puts limits on the node's traffic. Without it, partitions
@@ -212,7 +214,7 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		}
 	}()
 	t := s.plan.Trial(b.Point, b.Trial)
-	compute, err := function.ComputeOf(b.Compute)
+	work, err := function.WorkOf(b.Compute, s.config.Bodies)
 	if err != nil {
 		return err
 	}
@@ -233,7 +235,7 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 	}
 	config := node.Config{
 		ID: b.ID, Trial: t, Listen: b.Listen, Token: []byte(s.config.Token), Boot: b.Boot, Access: own.access, Clock: own.clock,
-		Compute: compute, Observer: s.watcher, Containers: func(*node.Node) agent.Containers { return nil },
+		Work: work, Observer: s.watcher, Containers: func(*node.Node) agent.Containers { return nil },
 	}
 	if b.ID >= scenarios.FirstWorker {
 		if config.Containers, err = s.config.Containers(b); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/container"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
+	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/shape/htb"
@@ -27,8 +28,9 @@ import (
 const patience = 2 * time.Minute
 
 // Serve runs a node that its harness reaches at an address of the emulated
-// network, and knows by a token. It returns when the harness is gone.
-func Serve(ctx context.Context, address, token string, r *schedulers.Registry) error {
+// network, and knows by a token. It returns when the harness is gone. real is
+// what functions and switches really do, if they are to.
+func Serve(ctx context.Context, address, token string, r *schedulers.Registry, real function.Bodies) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("--listen %s: an address and a port are wanted, such as 198.18.0.16:7071: %w", address, err)
@@ -43,7 +45,7 @@ func Serve(ctx context.Context, address, token string, r *schedulers.Registry) e
 	p := &pod{address: at.Addr()}
 	defer p.close()
 	return remote.Serve(ctx, listener, remote.Config{
-		Token: token, Registry: r, Containers: p.containers, Shape: p.shape, Patience: patience,
+		Token: token, Registry: r, Bodies: real, Containers: p.containers, Shape: p.shape, Patience: patience,
 	})
 }
 
