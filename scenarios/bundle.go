@@ -23,7 +23,12 @@ func (t *Trial) Bundle() *Bundle {
 	return &Bundle{p.name, p.Source, p.Settings, p.Limit, p.files}
 }
 
-// Plan makes the plan. The error is one of the scenario's.
+// Planner makes the plan of a bundle; [Bundle.Plan] does, with the schedulers
+// that it is given.
+type Planner func(*Bundle) (*Plan, error)
+
+// Plan makes the plan; without r, with the schedulers that ship with flowtwin.
+// The error is one of the scenario's.
 func (b *Bundle) Plan(r *schedulers.Registry) (*Plan, error) {
 	return Parse(b.Name, b.Source, "", Options{Settings: b.Settings, Limit: b.Limit, Schedulers: r, Files: b.Files})
 }

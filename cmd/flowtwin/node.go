@@ -9,7 +9,7 @@ import (
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/container"
 	"github.com/flowtwin/flowtwin/emu/docker/pod"
-	"github.com/flowtwin/flowtwin/engine/schedulers"
+	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 // newNode is what runs in the containers of a cluster; nobody starts it by
@@ -22,7 +22,7 @@ func newNode() *cobra.Command {
 			if listen == "" {
 				return errors.New("--listen ADDRESS:PORT is missing: where the harness reaches the node")
 			}
-			if err := pod.Serve(c.Context(), listen, os.Getenv("FLOWTWIN_TOKEN"), schedulers.Builtin(), bodies.Shipped{}); err != nil {
+			if err := pod.Serve(c.Context(), listen, os.Getenv("FLOWTWIN_TOKEN"), builtin, bodies.Shipped{}); err != nil {
 				return failure{err}
 			}
 			return nil
@@ -37,10 +37,13 @@ func newFunction() *cobra.Command {
 	return &cobra.Command{
 		Use: "function", Short: "Be a function container of an emulated cluster", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := container.Serve(c.Context(), schedulers.Builtin(), bodies.Shipped{}); err != nil {
+			if err := container.Serve(c.Context(), builtin, bodies.Shipped{}); err != nil {
 				return failure{err}
 			}
 			return nil
 		},
 	}
 }
+
+// builtin makes plans with the schedulers that ship with flowtwin.
+func builtin(b *scenarios.Bundle) (*scenarios.Plan, error) { return b.Plan(nil) }

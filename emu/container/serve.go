@@ -17,13 +17,13 @@ import (
 	"github.com/flowtwin/flowtwin/emu/line"
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/engine"
-	"github.com/flowtwin/flowtwin/engine/schedulers"
+	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 // Serve is the container's end: it does what its agent says, of whom the
 // environment tells, until it is stopped or the agent is gone. real is what
 // functions really do, if they are to.
-func Serve(ctx context.Context, r *schedulers.Registry, real function.Bodies) error {
+func Serve(ctx context.Context, plan scenarios.Planner, real function.Bodies) error {
 	number, err := strconv.ParseUint(os.Getenv(EnvContainer), 10, 64)
 	if err != nil || os.Getenv(EnvAgent) == "" {
 		return fmt.Errorf("a function container is started by a node of flowtwin, which sets %s, %s and %s", EnvAgent, EnvToken, EnvContainer)
@@ -46,7 +46,7 @@ func Serve(ctx context.Context, r *schedulers.Registry, real function.Bodies) er
 	if err := s.Receive(&first); err != nil || first.Setup == nil {
 		return errors.Join(errors.New("the agent does not say what is to be run"), err)
 	}
-	if err := s.setUp(ctx, first.Setup, r, real); err != nil {
+	if err := s.setUp(ctx, first.Setup, plan, real); err != nil {
 		return errors.Join(err, s.Send(&report{Refused: err.Error()}))
 	}
 	defer s.access.Close()
@@ -72,8 +72,8 @@ type server struct {
 }
 
 // setUp prepares for tasks.
-func (s *server) setUp(ctx context.Context, o *Setup, r *schedulers.Registry, real function.Bodies) error {
-	plan, err := o.Bundle.Plan(r)
+func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner, real function.Bodies) error {
+	plan, err := planner(o.Bundle)
 	if err != nil {
 		return fmt.Errorf("the scenario: %w", err)
 	}

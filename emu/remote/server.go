@@ -22,7 +22,6 @@ import (
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/emu/shape/htb"
 	"github.com/flowtwin/flowtwin/engine"
-	"github.com/flowtwin/flowtwin/engine/schedulers"
 	"github.com/flowtwin/flowtwin/results/chain"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
@@ -39,8 +38,8 @@ type Shaper interface {
 
 // Config says what a node's process can do.
 type Config struct {
-	Token    string
-	Registry *schedulers.Registry
+	Token string
+	Plan  scenarios.Planner
 	// Bodies are what functions really do, if they are to.
 	Bodies function.Bodies
 	// Containers makes what starts the containers of a worker for a trial.
@@ -198,7 +197,7 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		return errors.New("another trial is under way")
 	}
 	if b.Bundle != nil {
-		if s.plan, err = b.Bundle.Plan(s.config.Registry); err != nil {
+		if s.plan, err = s.config.Plan(b.Bundle); err != nil {
 			return fmt.Errorf("the scenario: %w", err)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/shape/htb"
-	"github.com/flowtwin/flowtwin/engine/schedulers"
+	"github.com/flowtwin/flowtwin/scenarios"
 )
 
 // patience is how long a node waits for its harness.
@@ -30,7 +30,7 @@ const patience = 2 * time.Minute
 // Serve runs a node that its harness reaches at an address of the emulated
 // network, and knows by a token. It returns when the harness is gone. real is
 // what functions and switches really do, if they are to.
-func Serve(ctx context.Context, address, token string, r *schedulers.Registry, real function.Bodies) error {
+func Serve(ctx context.Context, address, token string, plan scenarios.Planner, real function.Bodies) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("--listen %s: an address and a port are wanted, such as 198.18.0.16:7071: %w", address, err)
@@ -45,7 +45,7 @@ func Serve(ctx context.Context, address, token string, r *schedulers.Registry, r
 	p := &pod{address: at.Addr()}
 	defer p.close()
 	return remote.Serve(ctx, listener, remote.Config{
-		Token: token, Registry: r, Bodies: real, Containers: p.containers, Shape: p.shape, Patience: patience,
+		Token: token, Plan: plan, Bodies: real, Containers: p.containers, Shape: p.shape, Patience: patience,
 	})
 }
 
