@@ -82,7 +82,8 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	if run == nil {
 		return err // Nothing was begun.
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	var late *rundir.LagError
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &late) {
 		return failure{err}
 	}
 	m, readErr := rundir.ReadManifest(w.dir)
@@ -91,6 +92,9 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	}
 	if showErr := f.show(c, w.dir, m, run); showErr != nil {
 		return failure{showErr}
+	}
+	if late != nil {
+		return failure{err}
 	}
 	if err != nil {
 		fmt.Fprintf(c.ErrOrStderr(), "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, w.trials, w.dir, w.dir)
