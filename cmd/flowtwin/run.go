@@ -82,6 +82,12 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	if run == nil {
 		return err // Nothing was begun.
 	}
+	return f.finish(c, w, run, err)
+}
+
+// finish shows what a run has come to, and returns how the command ends. A run
+// that was interrupted, or whose load was sent too late, is shown as well.
+func (f *runFlags) finish(c *cobra.Command, w *work, run *analysis.Run, err error) error {
 	var late *rundir.LagError
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &late) {
 		return failure{err}
