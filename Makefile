@@ -31,6 +31,7 @@ bench:
 	$(GO) test -run '^$$' -bench 'Queue|Sharing|Model' -cpu 1 ./sim
 	$(GO) test -run '^$$' -bench 'Genome' -benchtime 3x ./sim
 	$(GO) test -run '^$$' -bench 'Partition' ./engine/placement
+	$(GO) test -run '^$$' -bench 'Lag' -benchtime 3x ./emu/local
 
 golden:
 	$(GO) test ./engine/mastersp ./engine/workersp ./engine/dataflower ./scenarios ./results/figures ./results/views -rewrite

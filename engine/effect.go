@@ -57,10 +57,12 @@ func (k EffectKind) String() string { return effectNames[k] }
 // depends on the kind. The embedded Message is what EffectSend sends; for
 // other kinds its Subject, Call and Items say what the effect is about.
 type Effect struct {
-	Kind      EffectKind
-	Outcome   Outcome
-	Document  DocumentKind
-	Cold      bool
+	Kind     EffectKind
+	Outcome  Outcome
+	Document DocumentKind
+	Cold     bool
+	// AtHand: an idle container was there for the task when it was triggered.
+	AtHand    bool
 	Try       uint16
 	Container ContainerID
 	Timer     Timer

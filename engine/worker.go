@@ -39,6 +39,8 @@ type task struct {
 	try            uint16
 	begun          Time
 	cause          Cause
+	// atHand: an idle container was there for it when it was triggered.
+	atHand bool
 	// detached: its invocation has completed; it may end, but nobody waits.
 	detached bool
 }
@@ -78,7 +80,10 @@ func (n *Node) Run(subject Subject, call int32, cause Cause) {
 		w.tasks.At(s.tasks).younger = t
 	}
 	s.tasks = t
-	if p := w.all.At(at); p.queued == 0 && p.Starting() == 0 && n.system.Rules.DispatchTick == 0 {
+	p := w.all.At(at)
+	idle, _, _ := p.Count()
+	task.atHand = p.Idle() && idle > int(p.queued)
+	if p.queued == 0 && p.Starting() == 0 && n.system.Rules.DispatchTick == 0 {
 		if c, ok := p.Take(); ok { // A short cut past the queue.
 			n.run(t, c, false)
 			return
@@ -223,6 +228,7 @@ func (n *Node) run(t uint32, c uint32, cold bool) {
 	e := n.effects.add(EffectRun)
 	e.Container = ContainerID{c, container.generation}
 	e.Subject, e.Call, e.Since, e.Try, e.Cold = task.subject, task.call, task.since, task.try, cold
+	e.AtHand = task.atHand && task.try == 0
 	e.Held, e.Cause = max(0, container.until-max(container.held, task.since)), task.cause
 	n.deployments[task.subject.Invocation.Epoch].plan(&e.Plan, &task.subject, &n.system.Rules)
 }

@@ -267,7 +267,7 @@ func TestMistakesInFigures(t *testing.T) {
 	check(t, []mistake{
 		{with(`figures: [lateny]`), `s.yaml:5:11: figures[0]: there is no figure "lateny": did you mean "latency"?`},
 		{with(`figures: [{kind: bars, metric: latenzy}]`), `s.yaml:5:32: figures[0].metric: there is no metric "latenzy": did you mean "latency"?`},
-		{with(`figures: [{kind: bars, metric: beauty}]`), `s.yaml:5:32: figures[0].metric: there is no metric "beauty": there are latency, scheduling_overhead, data_overhead, throughput, completed, failed, timed_out, cold_starts, container_gb_s, bytes_remote_read, bytes_remote_written, bytes_local_read, bytes_local_written, bytes_resent, messages, conflicts, tasks, cost, phase_control, phase_queue, phase_cold_start, phase_fetch, phase_compute, phase_put, phase_transfer, phase_hold_back`},
+		{with(`figures: [{kind: bars, metric: beauty}]`), `s.yaml:5:32: figures[0].metric: there is no metric "beauty": there are latency, scheduling_overhead, data_overhead, hop_overhead, throughput, completed, failed, timed_out, cold_starts, container_gb_s, bytes_remote_read, bytes_remote_written, bytes_local_read, bytes_local_written, bytes_resent, messages, conflicts, tasks, cost, phase_control, phase_queue, phase_cold_start, phase_fetch, phase_compute, phase_put, phase_transfer, phase_hold_back`},
 		{with(`figures: [gantt]`), `s.yaml:5:11: figures[0]: the figure gantt needs the function instances: add tasks: true`},
 		{with(`figures: [{kind: cdf, metric: cost, x: load.limit}, {kind: gantt, log: true}]`, `tasks: true`), `s.yaml:5:31: figures[0].metric: the figure cdf has no metric to choose
 s.yaml:5:40: figures[0].x: the figure cdf has no x to choose

@@ -112,7 +112,7 @@ func (w *world) recordTask(i *invocation, t *task, o engine.Outcome) {
 	// What the phases do not cover, the start of the container's work, is
 	// part of the time the function takes.
 	compute := (w.now - t.started) - t.fetch - t.put
-	i.chain.Ended(chain.Task{Attempt: t.subject.Invocation.Attempt, Cause: t.cause, Task: record.Task{
+	i.chain.Ended(chain.Task{Attempt: t.subject.Invocation.Attempt, Cause: t.cause, AtHand: t.atHand, Told: w.now, Task: record.Task{
 		Workflow: i.record.Workflow, Number: i.record.Number, Function: t.subject.Function, Path: t.subject.Path, Try: int(t.try),
 		Node: t.node, Container: t.container.Index, Cold: t.cold, Outcome: o,
 		Queued: t.queued, Started: t.started, Ended: w.now, Fetch: t.fetch, Compute: compute, Put: t.put,

@@ -22,6 +22,7 @@ type task struct {
 	container   engine.ContainerID
 	isSwitch    bool
 	cold        bool
+	atHand      bool
 	try         uint16
 	call        int32
 	subject     engine.Subject
@@ -116,7 +117,7 @@ func (w *world) runTask(id engine.NodeID, n *node, e *engine.Effect) {
 	at := w.newTask(id, e)
 	t := w.tasks.At(at)
 	t.container, t.cold, t.try, t.queued = e.Container, e.Cold, e.Try, e.Since
-	t.held, t.cause = e.Held, e.Cause
+	t.held, t.cause, t.atHand = e.Held, e.Cause, e.AtHand
 	n.running[e.Container.Index] = at
 	if i := w.invocation(e.Invocation); i != nil {
 		i.taskStarts(w.now, e.Invocation.Attempt, e.Cold)

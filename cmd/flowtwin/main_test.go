@@ -679,3 +679,29 @@ func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 		t.Errorf("status %d: %s", status, &stderr)
 	}
 }
+
+// A run whose load was sent too late shows its results, says so and fails. Here
+// an invocation is made late in the records, and the run finished again.
+func TestARunThatIsLateFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "small.yaml", small)
+	shown := must(t, "run", "small.yaml", "--trials", "1", "--out", "here")
+	name := filepath.Join("here", "invocations.csv")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(string(text), "\n")
+	sent := slices.Index(strings.Split(rows[0], ","), "sent")
+	cells := strings.Split(rows[1], ",")
+	cells[sent] = "9" + cells[sent][1:] // s, and as long a row as before
+	rows[1] = strings.Join(cells, ",")
+	write(t, name, strings.Join(rows, "\n"))
+	status, out, stderr := flowtwin("run", "--resume", "here")
+	if status != 1 || !strings.Contains(stderr, "the load generator could not keep up") || !strings.Contains(stderr, "mastersp faasflow/wordcount 1/s, one invocation in a hundred was sent 9") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	if first, _, _ := strings.Cut(shown, "\n"); len(out) < len(shown)/2 || !strings.HasPrefix(out, first[:20]) {
+		t.Errorf("it shows %q\n, in time it was %q", out, shown)
+	}
+}

@@ -88,7 +88,14 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	if run == nil {
 		return err // Nothing was begun.
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	return f.finish(c, w, run, err)
+}
+
+// finish shows what a run has come to, and returns how the command ends. A run
+// that was interrupted, or whose load was sent too late, is shown as well.
+func (f *runFlags) finish(c *cobra.Command, w *work, run *analysis.Run, err error) error {
+	var late *rundir.LagError
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &late) {
 		return failure{err}
 	}
 	m, readErr := rundir.ReadManifest(w.dir)
@@ -97,6 +104,9 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 	}
 	if showErr := f.show(c, w.dir, m, run); showErr != nil {
 		return failure{showErr}
+	}
+	if late != nil {
+		return failure{err}
 	}
 	if err != nil {
 		fmt.Fprintf(c.ErrOrStderr(), "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, w.trials, w.dir, w.dir)

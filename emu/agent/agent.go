@@ -114,9 +114,13 @@ type Report struct {
 	Container engine.ContainerID
 	Cold      bool
 	// Queued is when it was triggered, Held how long after that the container
-	// was held back, Cause what triggered it.
+	// was held back, Cause what triggered it. AtHand: an idle container was
+	// there for it then.
 	Queued, Held engine.Time
 	Cause        engine.Cause
+	AtHand       bool
+	// Told is when the agent had its result.
+	Told engine.Time
 	function.Result
 }
 
@@ -448,6 +452,7 @@ func (a *Agent) serve(ctx context.Context, id engine.ContainerID, c *container, 
 			}
 			s.task.Announce = a.Announce
 			s.report.Result = handle.Run(ctx, s.task)
+			s.report.Told = a.Now()
 			if ctx.Err() != nil {
 				a.Observer.Killed(s.task.Invocation)
 				return
@@ -481,7 +486,10 @@ func (a *Agent) runTask(now engine.Time, e *engine.Effect) {
 	instance := a.instance(e)
 	c.tasks <- &assignment{
 		&function.Task{Instance: instance, Plan: ownPlan(&e.Plan)},
-		&Report{Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, Queued: e.Since, Held: e.Held, Cause: e.Cause},
+		&Report{
+			Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, AtHand: e.AtHand,
+			Queued: e.Since, Held: e.Held, Cause: e.Cause,
+		},
 	}
 }
 

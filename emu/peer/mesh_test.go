@@ -235,7 +235,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		"for another node":   {other(func(h *hello) { h.to = 7 }), "node 1 is not among the peers of node 0"},
 		"another protocol":   {[]byte("GET / HTTP/1.1\r\n\r\n"), ""},
 		"no hello":           {end(begin(nil, frameHeartbeat)), ""},
-		"another version":    {changed(appendHello(nil, &good), frameHead+len(magic), wire.Version+1), "it speaks version 2, this node 1: use the same flowtwin on all nodes"},
+		"another version":    {changed(appendHello(nil, &good), frameHead+len(magic), wire.Version+1), "it speaks version 3, this node 2: use the same flowtwin on all nodes"},
 		"a hello cut short":  {appendCut(appendHello(nil, &good)), "it ends too early"},
 		"a hello that is ok": {appendHello(nil, &good), "welcome"},
 	} {

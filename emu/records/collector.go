@@ -211,7 +211,7 @@ func (c *Collector) Ended(r *agent.Report) {
 	if i == nil {
 		return
 	}
-	t := chain.Task{Attempt: r.Invocation.Attempt, Cause: r.Cause, Task: record.Task{
+	t := chain.Task{Attempt: r.Invocation.Attempt, Cause: r.Cause, AtHand: r.AtHand, Told: r.Told, Task: record.Task{
 		Workflow: i.record.Workflow, Number: i.record.Number, Function: r.Function, Path: r.Path, Try: int(r.Try),
 		Node: r.Node, Container: r.Container.Index, Cold: r.Cold, Outcome: r.Outcome,
 		Queued: r.Queued, Started: r.Result.Started, Ended: r.Result.Ended, Fetch: r.Fetch, Put: r.Put,

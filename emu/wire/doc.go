@@ -8,4 +8,4 @@
 package wire
 
 // Version of the form. It is another one whenever the form changes.
-const Version = 1
+const Version = 2

@@ -65,11 +65,14 @@ func AppendEvent(b []byte, e *engine.Event) []byte {
 
 // AppendEffect appends the form of an effect to b.
 func AppendEffect(b []byte, e *engine.Effect) []byte {
-	cold := byte(0)
+	flags := byte(0)
 	if e.Cold {
-		cold = 1
+		flags |= 1
 	}
-	b = append(b, byte(e.Kind), byte(e.Outcome), byte(e.Document), cold)
+	if e.AtHand {
+		flags |= 2
+	}
+	b = append(b, byte(e.Kind), byte(e.Outcome), byte(e.Document), flags)
 	b = binary.AppendUvarint(b, uint64(e.Try))
 	b = binary.AppendUvarint(b, uint64(e.Container.Index))
 	b = binary.AppendUvarint(b, uint64(e.Container.Generation))

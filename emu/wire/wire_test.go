@@ -62,7 +62,7 @@ func TestEveryFieldOfAnEffectShowsInItsForm(t *testing.T) {
 		{}, {Kind: 1}, {Outcome: 1}, {Document: 1}, {Cold: true}, {Try: 1}, {Container: engine.ContainerID{Index: 1}},
 		{Container: engine.ContainerID{Generation: 1}}, {Timer: engine.Timer{Kind: 1}}, {Timer: engine.Timer{Index: 1}}, {At: 1}, {Since: 1}, {Number: 1},
 		{Plan: engine.Plan{Sources: []engine.Source{0}}}, {Plan: engine.Plan{Sources: []engine.Source{1}}}, {Plan: engine.Plan{Targets: []data.Target{0}}}, {Plan: engine.Plan{Targets: []data.Target{1}}},
-		{Plan: engine.Plan{Announce: true}}, {Plan: engine.Plan{Inline: 1}}, {Held: 1}, {Cause: engine.Cause{Function: 1}}, {Cause: engine.Cause{Output: 1}},
+		{Plan: engine.Plan{Announce: true}}, {Plan: engine.Plan{Inline: 1}}, {Held: 1}, {AtHand: true}, {Cause: engine.Cause{Function: 1}}, {Cause: engine.Cause{Output: 1}},
 		{Cause: engine.Cause{Item: workflow.Level{Index: 1}}}, {Cause: engine.Cause{Item: workflow.Level{Of: 1}}},
 		{Message: engine.Message{Way: 1}}, {Message: engine.Message{Handle: 1}},
 		{Plan: engine.Plan{Guarded: true}}, {Plan: engine.Plan{Logged: true}}, {Message: engine.Message{Items: 1}},
@@ -76,7 +76,7 @@ func TestEveryFieldOfAnEffectShowsInItsForm(t *testing.T) {
 		seen[form] = i
 	}
 	fields := reflect.TypeFor[engine.Effect]().NumField() + reflect.TypeFor[engine.Plan]().NumField()
-	if fields != 14+6 {
+	if fields != 15+6 {
 		t.Errorf("an effect and its plan have %d fields by now: write the new one, and raise Version", fields)
 	}
 }

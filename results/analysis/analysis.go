@@ -48,6 +48,8 @@ type Series struct {
 	// Versus compares the latency of each earlier scheduler, at the same
 	// combination of axis values, with this one's.
 	Versus []Versus
+	// Lag is the p99 of how late invocations were sent, in s.
+	Lag float64
 	// Median is the number of the invocation of the first trial whose latency
 	// is the median, -1 if there is none.
 	Median int64
@@ -94,6 +96,21 @@ func (s *Series) Mean(metric string) float64 {
 	return summary.Mean
 }
 
+// How late one invocation in a hundred may be sent: by a share of the median
+// latency, or in any case by what the timers of a busy machine may be late, in
+// s.
+const (
+	lagShare  = 0.1
+	lagSpared = 2e-3
+)
+
+// Spoiled reports whether invocations were sent so late that the latency, which
+// counts from when they were to be sent, says more of who sent them than of the
+// platform.
+func (s *Series) Spoiled() bool {
+	return len(s.Latencies) > 0 && s.Lag > max(lagSpared, lagShare*stats.Percentile(s.Latencies, 50))
+}
+
 // Samples are the records of one trial of one workflow.
 type Samples struct {
 	Tally  record.Tally
@@ -103,6 +120,7 @@ type Samples struct {
 	values   [][]float64
 	intended []float64
 	ended    []float64
+	lag      []float64 // in s
 }
 
 // Analyser builds a Run.
@@ -139,6 +157,7 @@ func (s *Samples) Add(all []metrics.Metric, i *record.Invocation) {
 	s.number = append(s.number, i.Number)
 	s.intended = append(s.intended, float64(i.Intended)/1e9)
 	s.ended = append(s.ended, float64(i.Ended)/1e9)
+	s.lag = append(s.lag, float64(i.Sent-i.Intended)/1e9)
 	for m := range all {
 		if all[m].Of == nil {
 			continue
@@ -244,7 +263,7 @@ func (a *Analyser) summarise() {
 			a.summariseSeries(p)
 			for _, s := range p.trials {
 				clear(s.values[1:])
-				s.intended, s.ended = nil, nil
+				s.intended, s.ended, s.lag = nil, nil, nil
 			}
 		}
 	}
@@ -265,7 +284,9 @@ func (a *Analyser) summariseSeries(p *pending) {
 		s.Summaries = append(s.Summaries, Summary{a.all[m], stats.Summarize(values, a.seedOf(s, a.all[m].Name))})
 	}
 	latencies := make([]float64, 0, s.Summaries[0].N)
+	var lag []float64
 	for _, samples := range p.trials {
+		lag = append(lag, samples.lag...)
 		s.Measured += samples.Tally.Measured
 		for _, v := range samples.values[0] {
 			if !math.IsNaN(v) {
@@ -275,6 +296,8 @@ func (a *Analyser) summariseSeries(p *pending) {
 	}
 	slices.Sort(latencies)
 	s.Latencies = latencies
+	slices.Sort(lag)
+	s.Lag = stats.Percentile(lag, 99)
 	if len(p.trials) > 0 {
 		s.Timeline = p.trials[0].timeline(60)
 		s.Median = p.trials[0].median()

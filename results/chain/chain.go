@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"math"
 	"slices"
 
 	"github.com/flowtwin/flowtwin/engine"
@@ -21,6 +22,9 @@ type Chain struct {
 	choices   []Choice
 	waits     []Wait
 	functions []function
+
+	// Where the tasks and posts in a foreach are, of this attempt.
+	instances, data index
 }
 
 // Task is one run of a function instance.
@@ -28,6 +32,10 @@ type Task struct {
 	record.Task
 	Attempt uint16
 	Cause   engine.Cause
+	// AtHand: an idle container was there for it when it was triggered.
+	AtHand bool
+	// Told is when the agent of its node knew of its end, at Ended or later.
+	Told    engine.Time
 	earlier int32 // that completed, of the same function and attempt
 }
 
@@ -79,6 +87,8 @@ func (c *Chain) begin(attempt uint16) {
 	for f := range c.functions {
 		c.functions[f] = function{latest: none, post: none}
 	}
+	c.instances.reset()
+	c.data.reset()
 }
 
 // Attempt begins another attempt: what earlier ones have done is void.
@@ -118,6 +128,12 @@ func (c *Chain) Tasks() []Task { return c.tasks }
 
 // Ran returns an instance that has completed in this attempt, or nil.
 func (c *Chain) Ran(f workflow.FunctionID, path *workflow.Path) *Task {
+	if path.Depth() > 0 {
+		if at := c.ended(f, path, math.MaxInt64); at != none {
+			return &c.tasks[at]
+		}
+		return nil
+	}
 	for at := c.functions[f].latest; at != none; at = c.tasks[at].earlier {
 		if t := &c.tasks[at]; t.Path == *path {
 			return t
@@ -126,8 +142,38 @@ func (c *Chain) Ran(f workflow.FunctionID, path *workflow.Path) *Task {
 	return nil
 }
 
+// ended returns the task of an instance in a foreach that was the last to end
+// before a time, or none.
+func (c *Chain) ended(f workflow.FunctionID, path *workflow.Path, before engine.Time) int32 {
+	for ; c.instances.read < len(c.tasks); c.instances.read++ {
+		if t := &c.tasks[c.instances.read]; t.Attempt == c.attempt && t.Outcome == engine.Completed && t.Path.Depth() > 0 {
+			c.instances.add(hashOf(t.Function, -1, &t.Path), int32(c.instances.read))
+		}
+	}
+	for e := c.instances.last(hashOf(f, -1, path)); e != none; e = c.instances.before(e) {
+		at := c.instances.entries[e].at
+		if t := &c.tasks[at]; t.Function == f && t.Path == *path && t.Ended <= before {
+			return at
+		}
+	}
+	return none
+}
+
 // LatestPost returns the datum as it was posted last in this attempt, or nil.
 func (c *Chain) LatestPost(f workflow.FunctionID, output int32, path *workflow.Path) *Post {
+	if path.Depth() > 0 {
+		for ; c.data.read < len(c.posts); c.data.read++ {
+			if p := &c.posts[c.data.read]; p.Attempt == c.attempt && p.Path.Depth() > 0 {
+				c.data.add(hashOf(p.Function, p.Output, &p.Path), int32(c.data.read))
+			}
+		}
+		for e := c.data.last(hashOf(f, output, path)); e != none; e = c.data.before(e) {
+			if p := &c.posts[c.data.entries[e].at]; p.Function == f && p.Output == output && p.Path == *path {
+				return p
+			}
+		}
+		return nil
+	}
 	for at := c.functions[f].post; at != none; at = c.posts[at].earlier {
 		if p := &c.posts[at]; p.Output == output && p.Path == *path {
 			return p
@@ -168,6 +214,7 @@ func (c *Chain) Close(i *record.Invocation) {
 	}
 	p[record.Control] += until - i.Intended
 	i.CriticalTime = c.criticalTime(i)
+	c.addHops(i)
 }
 
 // link is a task on the chain, until the moment at which it did what the next
@@ -327,18 +374,21 @@ func (c *Chain) leads(p, f workflow.FunctionID, path *workflow.Path, before engi
 }
 
 // latestOf returns the task of a function that was the last to end before a
-// time, of those that have to do with a path.
+// time, of those that have to do with a path. They were added in the order in
+// which they ended.
 func (c *Chain) latestOf(f workflow.FunctionID, path *workflow.Path, before engine.Time) int32 {
-	depth := min(c.workflow.Scopes[c.workflow.Functions[f].Scope].Depth, path.Depth())
+	own := c.workflow.Scopes[c.workflow.Functions[f].Scope].Depth
+	depth := min(own, path.Depth())
 	outer := path.Outer(depth)
-	best := none
+	if own > 0 && own == depth {
+		return c.ended(f, &outer, before)
+	}
 	for at := c.functions[f].latest; at != none; at = c.tasks[at].earlier {
-		t := &c.tasks[at]
-		if t.Ended <= before && (best == none || t.Ended > c.tasks[best].Ended) && (depth == 0 || t.Path.Outer(depth) == outer) {
-			best = at
+		if t := &c.tasks[at]; t.Ended <= before && (depth == 0 || t.Path.Outer(depth) == outer) {
+			return at
 		}
 	}
-	return best
+	return none
 }
 
 // criticalTime finds the longest chain of functions by their measured times,

@@ -38,6 +38,12 @@ func All() []Metric {
 			Of:    func(i *record.Invocation) float64 { return seconds(i.FetchTime + i.PutTime) },
 		},
 		{
+			Name: "hop_overhead", Unit: "s",
+			About: "mean time to trigger a function on another node: from when the agent there knows of the end (or of an output that is announced and not streamed) that triggers it, " +
+				"to when an idle warm container takes it up; of invocations that had such a hop",
+			Of: (*record.Invocation).HopOverhead,
+		},
+		{
 			Name: "throughput", Unit: "1/min",
 			About:   "invocations completed while the load lasted, per minute, without the warm-up",
 			OfTrial: func(t *record.Trial) float64 { return t.Throughput },

@@ -15,7 +15,7 @@ import (
 var invocation = record.Invocation{
 	Intended: 10_000_000_000, Sent: 10_100_000_000, Started: 10_300_000_000, Ended: 13_500_000_000,
 	Phases:       [record.Phases]engine.Time{600_000_000, 300_000_000, 400_000_000, 500_000_000, 1_500_000_000, 200_000_000},
-	CriticalTime: 2_200_000_000, FetchTime: 900_000_000, PutTime: 350_000_000,
+	CriticalTime: 2_200_000_000, FetchTime: 900_000_000, PutTime: 350_000_000, HopTime: 900_000, Hops: 3,
 	Tasks: 5, ColdStarts: 2, Messages: 14, Conflicts: 3,
 	RemoteRead: 1_000, RemoteWritten: 2_000, LocalRead: 3_000, LocalWritten: 4_000, ResentBytes: 500,
 	// 256 MiB for 2 s.
@@ -33,6 +33,7 @@ func TestMetrics(t *testing.T) {
 		{"latency", "s", 3.5},             // 13.5 - 10, from the intended time
 		{"scheduling_overhead", "s", 1.3}, // 3.5 - 2.2
 		{"data_overhead", "s", 1.25},      // 0.9 + 0.35
+		{"hop_overhead", "s", 0.0003},     // 0.9 ms in 3 hops
 		{"throughput", "1/min", 42.5},
 		{"completed", "", 40},
 		{"failed", "", 3},

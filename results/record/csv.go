@@ -13,7 +13,7 @@ var invocationColumns = []string{
 	"invocation", "client", "measured", "outcome", "attempts",
 	"intended", "sent", "started", "ended", "latency",
 	"control", "queue", "cold_start", "fetch", "compute", "put", "transfer", "hold_back",
-	"critical_time", "fetch_time", "put_time", "tasks", "cold_starts", "messages", "conflicts",
+	"critical_time", "fetch_time", "put_time", "hop_time", "hops", "tasks", "cold_starts", "messages", "conflicts",
 	"bytes_remote_read", "bytes_remote_written", "bytes_local_read", "bytes_local_written", "bytes_resent",
 	"container_gb_s", "cost",
 }
@@ -138,10 +138,10 @@ func (i *Invocation) AppendRow(row []byte) []byte {
 	for _, t := range i.Phases {
 		row = appendSeconds(row, t)
 	}
-	for _, t := range [...]engine.Time{i.CriticalTime, i.FetchTime, i.PutTime} {
+	for _, t := range [...]engine.Time{i.CriticalTime, i.FetchTime, i.PutTime, i.HopTime} {
 		row = appendSeconds(row, t)
 	}
-	for _, n := range [...]int{i.Tasks, i.ColdStarts, i.Messages, i.Conflicts} {
+	for _, n := range [...]int{i.Hops, i.Tasks, i.ColdStarts, i.Messages, i.Conflicts} {
 		row = appendInt(row, int64(n))
 	}
 	for _, n := range [...]int64{i.RemoteRead, i.RemoteWritten, i.LocalRead, i.LocalWritten, i.ResentBytes} {

@@ -42,8 +42,8 @@ func (r *Reader) Next(k *Key, i *Invocation) error {
 	for p := range i.Phases {
 		i.Phases[p] = c.seconds()
 	}
-	i.CriticalTime, i.FetchTime, i.PutTime = c.seconds(), c.seconds(), c.seconds()
-	i.Tasks, i.ColdStarts, i.Messages, i.Conflicts = c.small(), c.small(), c.small(), c.small()
+	i.CriticalTime, i.FetchTime, i.PutTime, i.HopTime = c.seconds(), c.seconds(), c.seconds(), c.seconds()
+	i.Hops, i.Tasks, i.ColdStarts, i.Messages, i.Conflicts = c.small(), c.small(), c.small(), c.small(), c.small()
 	i.RemoteRead, i.RemoteWritten, i.LocalRead, i.LocalWritten = c.integer(), c.integer(), c.integer(), c.integer()
 	i.ResentBytes = c.integer()
 	i.ContainerByteTime = float64(c.seconds()) * 1e9

@@ -67,6 +67,11 @@ type Invocation struct {
 	CriticalTime engine.Time
 	// FetchTime and PutTime are sums over all function instances.
 	FetchTime, PutTime engine.Time
+	// HopTime is the sum over all Hops: from when one node's agent knew what
+	// triggers a function instance on another node, to when a warm container
+	// that was idle there took it up.
+	HopTime engine.Time
+	Hops    int
 	// Messages is the number of control messages, Conflicts that of puts that
 	// the store refused because of another.
 	Messages, Conflicts int
@@ -82,6 +87,14 @@ type Invocation struct {
 
 // Latency is the end-to-end latency in ns, from the intended send time.
 func (i *Invocation) Latency() engine.Time { return i.Ended - i.Intended }
+
+// HopOverhead is the mean time of a hop in seconds, NaN if there was none.
+func (i *Invocation) HopOverhead() float64 {
+	if i.Hops == 0 {
+		return math.NaN()
+	}
+	return float64(i.HopTime) / float64(i.Hops) / 1e9
+}
 
 // ContainerGBSeconds is ContainerByteTime in GB·s, rounded to 10⁻⁹ of them as
 // in invocations.csv, so that it is the same number when that is read again.

@@ -27,7 +27,7 @@ func TestHeadersAreWhatScriptsRelyOn(t *testing.T) {
 	}{
 		"invocations.csv": {record.InvocationColumns(axes), "point,trial,scheduler,workflow,load.rate," +
 			"invocation,client,measured,outcome,attempts,intended,sent,started,ended,latency," +
-			"control,queue,cold_start,fetch,compute,put,transfer,hold_back,critical_time,fetch_time,put_time,tasks,cold_starts,messages,conflicts," +
+			"control,queue,cold_start,fetch,compute,put,transfer,hold_back,critical_time,fetch_time,put_time,hop_time,hops,tasks,cold_starts,messages,conflicts," +
 			"bytes_remote_read,bytes_remote_written,bytes_local_read,bytes_local_written,bytes_resent,container_gb_s,cost\n"},
 		"tasks.csv": {record.TaskColumns(axes), "point,trial,scheduler,workflow,load.rate," +
 			"invocation,function,instance,try,node,container,cold,critical,outcome,queued,started,ended,fetch,compute,put,retry,conflicts,streamed,held,until,put_until,message_before,sync_before,transfer_before,message_after,sync_after\n"},
@@ -45,7 +45,7 @@ var (
 		Number: 7, Client: -1, Measured: true, Outcome: engine.Completed, Attempts: 1,
 		Intended: 1_000_000_000, Sent: 1_000_000_001, Started: 1_250_000_000, Ended: 3_000_000_010,
 		Phases:       [record.Phases]engine.Time{1, 2, 0, 500_000_000, 1_500_000_000, 4, 2, 1},
-		CriticalTime: 1_999_000_000, FetchTime: 600_000_000, PutTime: 60, Tasks: 4, ColdStarts: 2, Messages: 11, Conflicts: 3,
+		CriticalTime: 1_999_000_000, FetchTime: 600_000_000, PutTime: 60, HopTime: 900_000, Hops: 3, Tasks: 4, ColdStarts: 2, Messages: 11, Conflicts: 3,
 		RemoteRead: 1000, RemoteWritten: 2000, LocalRead: 3000, LocalWritten: 4000, ResentBytes: 5,
 		ContainerByteTime: 1.25e18, Cost: 0.0000125,
 	}
@@ -56,7 +56,7 @@ func TestRowOfAnInvocation(t *testing.T) {
 		"7,-1,1,completed,1," +
 		"1,1.000000001,1.25,3.00000001,2.00000001," + // intended, sent, started, ended, latency
 		"0.000000001,0.000000002,0,0.5,1.5,0.000000004,0.000000002,0.000000001," + // the phases
-		"1.999,0.6,0.00000006,4,2,11,3,1000,2000,3000,4000,5,1.25,1.25e-05\n"
+		"1.999,0.6,0.00000006,0.0009,3,4,2,11,3,1000,2000,3000,4000,5,1.25,1.25e-05\n"
 	if got := string(exampleInvocation.AppendRow(exampleKey.Append(nil))); got != want {
 		t.Errorf("the row is\n%s want\n%s", got, want)
 	}
@@ -134,6 +134,7 @@ func TestRoundTripOfInvocations(t *testing.T) {
 				Attempts: count.Draw(t, "attempts"), Intended: time.Draw(t, "intended"), Sent: time.Draw(t, "sent"),
 				Started: time.Draw(t, "started"), Ended: time.Draw(t, "ended"),
 				CriticalTime: time.Draw(t, "critical time"), FetchTime: time.Draw(t, "fetch time"), PutTime: time.Draw(t, "put time"),
+				HopTime: time.Draw(t, "hop time"), Hops: count.Draw(t, "hops"),
 				Tasks: count.Draw(t, "tasks"), ColdStarts: count.Draw(t, "cold starts"), Messages: count.Draw(t, "messages"), Conflicts: count.Draw(t, "conflicts"),
 				RemoteRead: size.Draw(t, "remote read"), RemoteWritten: size.Draw(t, "remote written"),
 				LocalRead: size.Draw(t, "local read"), LocalWritten: size.Draw(t, "local written"), ResentBytes: size.Draw(t, "resent"),
@@ -249,7 +250,7 @@ func TestReaderSaysWhereARowIsWrong(t *testing.T) {
 		{"a time with two signs", header + change(10, "--1"), `f.csv:2: "--1" in column 10 is not a time in seconds`},
 		{"a time beyond all", header + change(10, "9999999999"), `f.csv:2: "9999999999" in column 10 is not a time in seconds`},
 		{"a latency of its own", header + change(14, "3"), `f.csv:2: "3" in column 14 is not the latency, ended - intended`},
-		{"a cost that is none", header + strings.Replace(good, "1.25e-05", "NaN", 1), `f.csv:2: "NaN" in column 36 is not a number`},
+		{"a cost that is none", header + strings.Replace(good, "1.25e-05", "NaN", 1), `f.csv:2: "NaN" in column 38 is not a number`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := "no error"

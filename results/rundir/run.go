@@ -19,6 +19,7 @@ import (
 	"github.com/flowtwin/flowtwin/results/analysis"
 	"github.com/flowtwin/flowtwin/results/metrics"
 	"github.com/flowtwin/flowtwin/results/record"
+	"github.com/flowtwin/flowtwin/results/stats"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
@@ -45,8 +46,46 @@ type Options struct {
 	Progress func(done, total int)
 }
 
+// LagError is the error of a run that is complete and can be read, but whose
+// load was sent so late that its latencies are not to be trusted.
+type LagError struct {
+	// Worst is the series for which the lag is the largest, Spoiled how many
+	// there are.
+	Worst   *analysis.Series
+	Spoiled int
+}
+
+func (e *LagError) Error() string {
+	s := e.Worst
+	others := ""
+	if e.Spoiled > 1 {
+		others = fmt.Sprintf(", and %d more series are spoiled", e.Spoiled-1)
+	}
+	return fmt.Sprintf("the load generator could not keep up, so the latencies are not those of this load: with %s, one invocation in a hundred was sent %.3g ms late or more, "+
+		"where the median latency is %.3g ms%s; run it with less load, or with nothing else on the machine",
+		strings.Join(slices.Concat([]string{s.Scheduler, s.Workflow}, s.Values), " "), 1000*s.Lag, 1000*stats.Percentile(s.Latencies, 50), others)
+}
+
+// lagOf returns a *LagError if the lag of the generator spoils a run, or nil.
+func lagOf(run *analysis.Run) error {
+	late := &LagError{}
+	for _, s := range run.Series {
+		if s.Spoiled() {
+			late.Spoiled++
+			if late.Worst == nil || s.Lag > late.Worst.Lag {
+				late.Worst = s
+			}
+		}
+	}
+	if late.Worst == nil {
+		return nil
+	}
+	return late
+}
+
 // Execute runs a plan and writes its results. If ctx is cancelled it returns
-// ctx's error, and the directory holds the trials that were done.
+// ctx's error, and the directory holds the trials that were done. If all were
+// done but the load was sent too late, the error is a *LagError.
 func Execute(ctx context.Context, plan *scenarios.Plan, w World, o Options) (*analysis.Run, error) {
 	if err := makeRoom(o.Dir); err != nil {
 		return nil, err
@@ -182,6 +221,9 @@ func (j *job) run(ctx context.Context) (*analysis.Run, error) {
 	err = errors.Join(err, writeSummary(j.options.Dir, run), j.manifest.write(j.options.Dir))
 	if runErr != nil {
 		err = runErr
+	}
+	if err == nil {
+		err = lagOf(run)
 	}
 	return run, err
 }
