@@ -71,11 +71,11 @@ const (
 	// burst is how much a limit makes good, in seconds of its rate, if the kernel
 	// comes late or others have their turns; after a pause it is credit.
 	burst = 3e-3
-	// reserved is the rate that a branch of a link has for itself: none to
-	// speak of, so it borrows from the link like all others.
+	// reserved is the rate that a branch or a lane has for itself: none to speak
+	// of, so all borrow from the link alike.
 	reserved = 1000
-	// queue is how long what waits for the slowest limit may wait, in seconds,
-	// where no queue tells connections apart; it is some packets at least.
+	// queue is how long a lane's queue is for what is received, in seconds at the
+	// slowest limit. It is some packets at least, or TCP would stall.
 	queue         = 5e-3
 	framesAtMost  = 1000
 	framesAtLeast = 160
@@ -84,7 +84,8 @@ const (
 
 // Open begins to limit an interface of the network namespace of the calling
 // thread. What an earlier Shaper left there is replaced. The Shaper stays with
-// that namespace whatever thread uses it.
+// that namespace whatever thread uses it. Connections are to be opened after it:
+// those that are older send packets that are too long for even shares.
 func Open(name string, limits Limits) (*Shaper, error) {
 	if err := limits.check(); err != nil {
 		return nil, err
@@ -248,9 +249,8 @@ func (t *tree) limit(class uint16, rate float64) error {
 	return explain(t.handle.ClassReplace(netlink.NewHtbClass(t.class(class), attrs)), "HTB refuses a class of %g B/s", rate)
 }
 
-// branch makes a branch of the link. Its lanes take turns, and those of all
-// branches do. A connection has one lane for good, by some bits of a port: with
-// none, those that are late in a plain queue get the least.
+// branch makes a branch of the link, in whose lanes connections are told apart
+// by a port. HTB lets the lanes of all branches take turns.
 func (t *tree) branch(class uint16, rate float64, side port) error {
 	if err := t.limit(class, rate); err != nil {
 		return err
@@ -285,15 +285,13 @@ func (t *tree) inBranch(class uint16) netlink.FilterAttrs {
 	return netlink.FilterAttrs{LinkIndex: t.index(), Parent: netlink.MakeHandle(1, class), Priority: 1, Protocol: unix.ETH_P_IP}
 }
 
-// queue gives a class a queue in which connections take turns, or the kernel's
-// plain one.
+// queue gives a lane a queue in which connections take turns, or else a plain
+// one as long as the device's.
 func (t *tree) queue(class uint16) error {
-	fair := netlink.NewFqCodel(t.under(class))
-	err := t.handle.QdiscAdd(fair)
+	err := t.handle.QdiscAdd(netlink.NewFqCodel(t.under(class)))
 	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
 		return explain(err, "a class can be given no queue (fq_codel)")
 	}
-	// As long as the device's.
 	err = t.handle.QdiscAdd(&netlink.GenericQdisc{QdiscAttrs: t.under(class), QdiscType: "bfifo"})
 	return explain(err, "a class can be given no queue (bfifo)")
 }
@@ -434,9 +432,9 @@ func (s *Shaper) Slow(factor float64) error {
 	return nil
 }
 
-// Block loses everything that is sent to a peer or comes from it, control
-// messages too, without a word to either: connections stall. To block a peer
-// again changes nothing.
+// Block loses everything that is sent to a peer's address or comes from it,
+// control messages too, without a word to either: connections stall. To block a
+// peer again changes nothing.
 func (s *Shaper) Block(peer netip.Addr) error {
 	if err := checkAddress(peer); err != nil {
 		return err

@@ -234,6 +234,10 @@ func TestACapCountsBytesOnTheWire(t *testing.T) {
 	client := there.dial(peer, node, service)
 	carry(t, 0.02, path{"the service's egress", client, probe.In, 50e6})
 	carry(t, 0.02, path{"the service's ingress", client, probe.Out, 50e6})
+	inside, err := probe.Measure(context.Background(), here.dial(function1, node, service), probe.Out, 300*time.Millisecond)
+	if err != nil || inside < 2*50e6 {
+		t.Errorf("inside the node %.0f B/s, %v, want no limit", inside, err)
+	}
 }
 
 func TestACapLiesWithinTheLink(t *testing.T) {
