@@ -93,7 +93,8 @@ func (r request) check() error {
 }
 
 // Serve answers clients until the context ends, and then closes the listener
-// and what is open. It returns nil unless the listener fails before.
+// and what is open. It returns nil unless the listener fails before. To measure a
+// cap that covers certain ports it has to listen on one of them.
 func Serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() { listener.Close() })

@@ -39,17 +39,17 @@ func serve(t *testing.T) (dial func(context.Context) (net.Conn, error), stop fun
 }
 
 // The limit is kept in user space, by the bytes of payload. A measurement may be
-// disturbed by others on the machine, so one of three is to be near.
+// disturbed by others on the machine, so one of ten is to be near.
 func TestALimitIsMeasured(t *testing.T) {
 	const rate = 20e6
 	dial, _ := serve(t)
 	for _, direction := range []Direction{Out, In} {
 		var got float64
-		for range 3 {
+		for range 10 {
 			limit := []*shape.Bucket{shape.NewBucket(rate)}
 			shaped := shape.Link{Out: limit, In: limit}.Dial(func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) })
 			var err error
-			got, err = Measure(context.Background(), func(ctx context.Context) (net.Conn, error) { return shaped(ctx, "", "") }, direction, 500*time.Millisecond)
+			got, err = Measure(context.Background(), func(ctx context.Context) (net.Conn, error) { return shaped(ctx, "", "") }, direction, 300*time.Millisecond)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,20 +12,22 @@
 //	      └─ all else
 //	void: what comes from or goes to a blocked peer
 //
-// Branches of the link share it equally when it is full, none gets more than
-// its cap, and all together get no more than the link. Traffic inside the
-// namespace takes the loopback device, and is free.
+// A branch of the link has 16 lanes, and a connection keeps to one of them, which
+// its port decides. The lanes of all branches take turns. So connections share a
+// full link alike but for those that meet in a lane; no branch gets more than its
+// cap, and all together get no more than the link. Traffic inside the namespace
+// takes the loopback device, and is free.
 //
 // Rates count bytes on the wire: Ethernet frames with their headers, without
 // preamble, checksum and gap. With an MTU of 1500 and TCP timestamps a frame of
 // 1514 bytes carries 1448 of payload. The kernel hands frames around in packets
 // of many, and counts each at the length of all its frames:
 //
-//	packet      payload  counted
-//	1 frame       1,448    1,514
-//	10 frames    14,480   15,140
-//	44 frames    63,712   66,616
-//	an ACK            0       66
+//	packet                             payload  counted
+//	1 frame                              1,448    1,514
+//	5 frames, as a node sends            7,240    7,570
+//	44 frames, as strangers may send    63,712   66,616
+//	no payload: an acknowledgement           0       66
 //
 // Everything goes through netlink: no program is run. CAP_NET_ADMIN is enough.
 package htb
@@ -44,7 +46,8 @@ type Limits struct {
 	// node. They lie within the link.
 	ServicesOut, ServicesIn float64
 	// ServicePorts are the TCP ports that these servers listen on. Ports from
-	// which the kernel takes those of clients (32768 and up) do not do.
+	// which the kernel takes those of clients (32768 and up) do not do. At most
+	// 1000.
 	ServicePorts []uint16
 	// ControlPort is the TCP port that the agents of all nodes listen on: its
 	// traffic passes unshaped, whoever opened the connection. 0: none.
@@ -55,7 +58,8 @@ const (
 	slowest   = 10e3
 	unlimited = 100e9
 	// ephemeral is the first port that Linux gives to clients.
-	ephemeral = 32768
+	ephemeral    = 32768
+	mostServices = 1000
 )
 
 func (l *Limits) check() error {
@@ -69,6 +73,9 @@ func (l *Limits) check() error {
 		if err := checkRate(limit.rate); err != nil {
 			return fmt.Errorf("%s: %w", limit.name, err)
 		}
+	}
+	if len(l.ServicePorts) > mostServices {
+		return fmt.Errorf("services on %d ports are too many: choose up to %d", len(l.ServicePorts), mostServices)
 	}
 	for _, port := range l.ServicePorts {
 		if port == 0 || port >= ephemeral || port == l.ControlPort {

@@ -30,16 +30,24 @@ type tree struct {
 	handle         *netlink.Handle
 	device         netlink.Link
 	link, services float64
+	// near is the port on the node, far the peer's.
+	near, far port
 }
 
-// Classes of a tree.
+// Classes of a tree. Those from classRest on are branches of the link: each has
+// its lanes as the classes after it.
 const (
 	classUnshaped = 0
 	classLink     = 1
-	classRest     = 2
-	classServices = 3
-	classVoid     = 4
-	classSources  = 0x10
+	classVoid     = 2
+	classRest     = 1 * branch
+	classServices = 2 * branch
+	classSources  = 3 * branch
+
+	branch = 0x20
+	lanes  = 16
+	// mostSources is how many branches there can be.
+	mostSources = 0x10000/branch - 3
 )
 
 // Filters are asked in this order, each by its number. The kernel calls it a
@@ -51,21 +59,24 @@ const (
 	filterControl  = 0x4002 // to and from the port
 	filterServices = 0x4010
 	filterSources  = 0x8000
-	filterEnd      = 0xffff
+	filterRest     = 0xffff
 )
 
 const (
-	// packet is what the interface sends at a time. It is what one branch of a
-	// link sends in its turn, and short enough for the others to wait for.
-	packet = 16 << 10
-	// burst is how much a limit makes good, in seconds of its rate, if the
-	// kernel comes late; after a pause it is credit.
-	burst = 2e-3
-	// reserved is the rate that a branch of a link has for itself: none to
-	// speak of, so it borrows from the link like all others.
+	// packet is what the interface sends at a time at most. It is short, as the
+	// lanes wait for each other's.
+	packet = 8 << 10
+	// quantum is what a lane sends in its turn. HTB does not bound the debt of a
+	// lane whose packets are longer, so all peers should have a Shaper.
+	quantum = 9 << 10
+	// burst is how much a limit makes good, in seconds of its rate, if the kernel
+	// comes late or others have their turns; after a pause it is credit.
+	burst = 3e-3
+	// reserved is the rate that a branch or a lane has for itself: none to speak
+	// of, so all borrow from the link alike.
 	reserved = 1000
-	// queue is how long what waits for the slowest limit may wait, in seconds,
-	// where no queue tells connections apart; it is some packets at least.
+	// queue is how long a lane's queue is for what is received, in seconds at the
+	// slowest limit. It is some packets at least, or TCP would stall.
 	queue         = 5e-3
 	framesAtMost  = 1000
 	framesAtLeast = 160
@@ -74,7 +85,8 @@ const (
 
 // Open begins to limit an interface of the network namespace of the calling
 // thread. What an earlier Shaper left there is replaced. The Shaper stays with
-// that namespace whatever thread uses it.
+// that namespace whatever thread uses it. Connections are to be opened after it:
+// those that are older send packets that are too long for even shares.
 func Open(name string, limits Limits) (*Shaper, error) {
 	if err := limits.check(); err != nil {
 		return nil, err
@@ -119,18 +131,10 @@ func (s *Shaper) install() error {
 	}
 
 	l := s.limits
-	s.out = &tree{handle: s.handle, device: s.link, link: l.LinkOut, services: l.ServicesOut}
-	s.in = &tree{handle: s.handle, device: device, link: l.LinkIn, services: l.ServicesIn}
+	s.out = &tree{handle: s.handle, device: s.link, link: l.LinkOut, services: l.ServicesOut, near: sourcePort, far: destinationPort}
+	s.in = &tree{handle: s.handle, device: device, link: l.LinkIn, services: l.ServicesIn, near: destinationPort, far: sourcePort}
 	for _, t := range []*tree{s.out, s.in} {
-		if err := t.install(l.ControlPort); err != nil {
-			return err
-		}
-	}
-	for i, port := range l.ServicePorts {
-		if err := s.out.filter(filterServices+uint16(i), classServices, tcp, sourcePort(port)); err != nil {
-			return err
-		}
-		if err := s.in.filter(filterServices+uint16(i), classServices, tcp, destinationPort(port)); err != nil {
+		if err := t.install(&l); err != nil {
 			return err
 		}
 	}
@@ -170,9 +174,9 @@ func (s *Shaper) redirect(device netlink.Link) error {
 }
 
 // install makes a tree without sources and blocked peers.
-func (t *tree) install(control uint16) error {
+func (t *tree) install(l *Limits) error {
 	root := netlink.NewHtb(netlink.QdiscAttrs{LinkIndex: t.index(), Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT})
-	root.Defcls = classRest
+	root.Defcls = classRest + 1 // What is no IPv4. It has to be a lane.
 	unshaped := uint32(framesAtMost)
 	root.DirectQlen = &unshaped
 	if err := t.handle.QdiscReplace(root); err != nil {
@@ -181,16 +185,12 @@ func (t *tree) install(control uint16) error {
 	if err := t.limit(classLink, t.link); err != nil {
 		return err
 	}
-	if err := t.limit(classRest, 0); err != nil {
+	if err := t.branch(classRest, 0, t.near); err != nil {
 		return err
 	}
-	if err := t.limit(classServices, t.services); err != nil {
+	// Clients of a server are told apart by their own ports.
+	if err := t.branch(classServices, t.services, t.far); err != nil {
 		return err
-	}
-	for _, class := range []uint16{classRest, classServices} {
-		if err := t.queue(class); err != nil {
-			return err
-		}
 	}
 	if err := t.limit(classVoid, 0); err != nil {
 		return err
@@ -199,19 +199,25 @@ func (t *tree) install(control uint16) error {
 	if err := t.handle.QdiscAdd(&netlink.GenericQdisc{QdiscAttrs: t.under(classVoid), QdiscType: "blackhole"}); err != nil {
 		return explain(err, "packets cannot be thrown away (qdisc blackhole)")
 	}
-	if err := t.add(filterARP, classUnshaped, unix.ETH_P_ARP, nil); err != nil {
+	if err := t.add(t.at(filterARP, unix.ETH_P_ARP), classUnshaped); err != nil {
 		return err
 	}
 	if err := t.filter(filterICMP, classUnshaped, protocol(unix.IPPROTO_ICMP)); err != nil {
 		return err
 	}
-	if control == 0 {
-		return nil
+	if l.ControlPort != 0 {
+		for i, side := range []port{t.near, t.far} {
+			if err := t.filter(filterControl+uint16(i), classUnshaped, tcp, side(l.ControlPort, wholePort)); err != nil {
+				return err
+			}
+		}
 	}
-	if err := t.filter(filterControl, classUnshaped, tcp, sourcePort(control)); err != nil {
-		return err
+	for i, service := range l.ServicePorts {
+		if err := t.filter(filterServices+uint16(i), classServices, tcp, t.near(service, wholePort)); err != nil {
+			return err
+		}
 	}
-	return t.filter(filterControl+1, classUnshaped, tcp, destinationPort(control))
+	return t.filter(filterRest, classRest)
 }
 
 func (t *tree) index() int { return t.device.Attrs().Index }
@@ -221,9 +227,12 @@ func (t *tree) under(class uint16) netlink.QdiscAttrs {
 }
 
 func (t *tree) class(class uint16) netlink.ClassAttrs {
-	parent := uint16(classLink)
-	if class == classLink || class == classVoid {
+	parent := class - class%branch
+	switch {
+	case class == classLink, class == classVoid:
 		parent = 0
+	case class == parent:
+		parent = classLink
 	}
 	return netlink.ClassAttrs{LinkIndex: t.index(), Handle: netlink.MakeHandle(1, class), Parent: netlink.MakeHandle(1, parent)}
 }
@@ -234,22 +243,56 @@ func (t *tree) limit(class uint16, rate float64) error {
 		rate = unlimited
 	}
 	// The library takes bits.
-	attrs := netlink.HtbClassAttrs{Rate: reserved * 8, Ceil: uint64(rate) * 8, Quantum: packet, Cbuffer: uint32(max(rate*burst, frame))}
+	attrs := netlink.HtbClassAttrs{Rate: reserved * 8, Ceil: uint64(rate) * 8, Quantum: quantum, Cbuffer: uint32(max(rate*burst, frame))}
 	if class == classLink {
 		attrs.Rate, attrs.Buffer = attrs.Ceil, attrs.Cbuffer
 	}
 	return explain(t.handle.ClassReplace(netlink.NewHtbClass(t.class(class), attrs)), "HTB refuses a class of %g B/s", rate)
 }
 
-// queue gives a class a queue in which connections take turns, or the kernel's
-// plain one.
+// branch makes a branch of the link, in whose lanes connections are told apart
+// by a port. HTB lets the lanes of all branches take turns.
+func (t *tree) branch(class uint16, rate float64, side port) error {
+	if err := t.limit(class, rate); err != nil {
+		return err
+	}
+	for i := range uint16(lanes) {
+		lane := class + 1 + i
+		if err := t.limit(lane, 0); err != nil {
+			return err
+		}
+		if err := t.queue(lane); err != nil {
+			return err
+		}
+		// Linux gives every other port to clients, so the last bit says nothing.
+		if err := t.add(t.inBranch(class), lane, side(i<<1, (lanes-1)<<1)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prune removes a branch, as far as it is there.
+func (t *tree) prune(class uint16) error {
+	err := ignore(t.handle.FilterDel(&netlink.U32{FilterAttrs: t.inBranch(class)}))
+	for id := class + lanes; id >= class; id-- {
+		c := netlink.NewHtbClass(t.class(id), netlink.HtbClassAttrs{Rate: reserved * 8})
+		err = errors.Join(err, ignore(t.handle.ClassDel(c)))
+	}
+	return explain(err, "a class cannot be removed")
+}
+
+func (t *tree) inBranch(class uint16) netlink.FilterAttrs {
+	return netlink.FilterAttrs{LinkIndex: t.index(), Parent: netlink.MakeHandle(1, class), Priority: 1, Protocol: unix.ETH_P_IP}
+}
+
+// queue gives a lane a queue in which connections take turns, or else a plain
+// one as long as the device's.
 func (t *tree) queue(class uint16) error {
-	fair := netlink.NewFqCodel(t.under(class))
-	err := t.handle.QdiscAdd(fair)
+	err := t.handle.QdiscAdd(netlink.NewFqCodel(t.under(class)))
 	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
 		return explain(err, "a class can be given no queue (fq_codel)")
 	}
-	// As long as the device's.
 	err = t.handle.QdiscAdd(&netlink.GenericQdisc{QdiscAttrs: t.under(class), QdiscType: "bfifo"})
 	return explain(err, "a class can be given no queue (bfifo)")
 }
@@ -279,25 +322,29 @@ func number(a netip.Addr) uint32 {
 	return binary.BigEndian.Uint32(b[:])
 }
 
-// Matches of TCP segments are good for headers without options only, which are
-// all that Linux sends.
-func sourcePort(port uint16) nl.TcU32Key {
-	return nl.TcU32Key{Off: 20, Mask: 0xffff << 16, Val: uint32(port) << 16}
+// port matches bits of a port of a TCP segment, of an IP header without options:
+// Linux sends no others.
+type port func(value, mask uint16) nl.TcU32Key
+
+const wholePort = 0xffff
+
+func sourcePort(value, mask uint16) nl.TcU32Key {
+	return nl.TcU32Key{Off: 20, Mask: uint32(mask) << 16, Val: uint32(value) << 16}
 }
-func destinationPort(port uint16) nl.TcU32Key {
-	return nl.TcU32Key{Off: 20, Mask: 0xffff, Val: uint32(port)}
+func destinationPort(value, mask uint16) nl.TcU32Key {
+	return nl.TcU32Key{Off: 20, Mask: uint32(mask), Val: uint32(value)}
 }
 
 var tcp = protocol(unix.IPPROTO_TCP)
 
+// filter sends IPv4 packets that match, or all, to a class.
 func (t *tree) filter(filter, class uint16, matches ...nl.TcU32Key) error {
-	return t.add(filter, class, unix.ETH_P_IP, matches)
+	return t.add(t.at(filter, unix.ETH_P_IP), class, matches...)
 }
 
-// add sends packets that match to a class.
-func (t *tree) add(filter, class, protocol uint16, matches []nl.TcU32Key) error {
-	f := &netlink.U32{FilterAttrs: t.at(filter, protocol), ClassId: netlink.MakeHandle(1, class)}
-	if matches != nil {
+func (t *tree) add(at netlink.FilterAttrs, class uint16, matches ...nl.TcU32Key) error {
+	f := &netlink.U32{FilterAttrs: at, ClassId: netlink.MakeHandle(1, class)}
+	if len(matches) > 0 {
 		f.Sel = &nl.TcU32Sel{Flags: nl.TC_U32_TERMINAL, Keys: matches}
 	}
 	return explain(t.handle.FilterAdd(f), "packets cannot be told apart (kernel module cls_u32)")
@@ -337,9 +384,9 @@ func (s *Shaper) LimitSource(address netip.Addr, rate float64) error {
 		return nil
 	}
 	if known {
-		return s.out.limit(classSources+n, rate)
+		return s.out.limit(classSources+n*branch, rate)
 	}
-	n, ok := free(s.sources, filterEnd-filterSources)
+	n, ok := free(s.sources, mostSources)
 	if !ok {
 		return fmt.Errorf("no more than %d addresses can be limited", len(s.sources))
 	}
@@ -351,21 +398,18 @@ func (s *Shaper) LimitSource(address netip.Addr, rate float64) error {
 }
 
 func (s *Shaper) addSource(address netip.Addr, n uint16, rate float64) error {
-	if err := s.out.limit(classSources+n, rate); err != nil {
+	class := classSources + n*branch
+	if err := s.out.branch(class, rate, s.out.near); err != nil {
 		return err
 	}
-	if err := s.out.queue(classSources + n); err != nil {
-		return err
-	}
-	return s.out.filter(filterSources+n, classSources+n, source(address))
+	return s.out.filter(filterSources+n, class, source(address))
 }
 
 func (s *Shaper) dropSource(n uint16) error {
 	if err := s.out.drop(filterSources + n); err != nil {
 		return err
 	}
-	class := netlink.NewHtbClass(s.out.class(classSources+n), netlink.HtbClassAttrs{Rate: reserved * 8})
-	return explain(ignore(s.handle.ClassDel(class)), "a class cannot be removed")
+	return s.out.prune(classSources + n*branch)
 }
 
 // AddAddress gives the interface one more address, RemoveAddress takes it away.
@@ -409,9 +453,9 @@ func (s *Shaper) Slow(factor float64) error {
 	return nil
 }
 
-// Block loses everything that is sent to a peer or comes from it, control
-// messages too, without a word to either: connections stall. To block a peer
-// again changes nothing.
+// Block loses everything that is sent to a peer's address or comes from it,
+// control messages too, without a word to either: connections stall. To block a
+// peer again changes nothing.
 func (s *Shaper) Block(peer netip.Addr) error {
 	if err := checkAddress(peer); err != nil {
 		return err
