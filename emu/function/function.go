@@ -60,6 +60,9 @@ type Runtime struct {
 	Journal Journal
 	// Lookups is how often a datum that is not there is looked for.
 	Lookups int
+	// Looked, if set, is called before inputs are fetched, and waits for as
+	// long as it takes to see which of so many are in the node's memory.
+	Looked  func(ctx context.Context, inputs int)
 	Compute Compute
 	Now     func() engine.Time
 
@@ -205,6 +208,9 @@ func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
 	inputs := r.inputs()
 	if len(inputs) == 0 {
 		return engine.Completed, ctx.Err()
+	}
+	if r.runtime.Looked != nil {
+		r.runtime.Looked(ctx, len(inputs))
 	}
 	errs := make([]error, len(inputs))
 	moved := make([]Bytes, len(inputs))

@@ -13,6 +13,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/peer"
 	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/emu/replay"
@@ -54,6 +55,11 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 	compute := function.Sleep
 	if o.Spin {
 		compute = function.Spin
+	}
+	var pacer *pace.Pacer // nil without pacing
+	if o.Pace {
+		pacer = pace.New(t.Profile)
+		c.servers.hold = pacer.Upload
 	}
 	token := make([]byte, 32)
 	_, _ = rand.Read(token) // Never fails.
@@ -100,6 +106,10 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, collector *recor
 		}
 		if access.sink != nil {
 			runtime.Sink, config.Data = access.sink, streamed{access.sink, access}
+		}
+		if pacer != nil {
+			pacer.Runtime(runtime)
+			pacer.Agent(&config)
 		}
 		n.agent = agent.New(config)
 		n.containers.agent = n.agent

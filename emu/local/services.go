@@ -36,8 +36,10 @@ type servers struct {
 	direct   *store.Server
 	database *store.Database
 	links    links
-	nodes    []*access
-	redis    []*embedded.Redis
+	// hold holds back uploads, if that is paced.
+	hold  func(ctx context.Context, began time.Time, bytes int)
+	nodes []*access
+	redis []*embedded.Redis
 	// The broker, where data are streamed.
 	kafka   *embedded.Kafka // nil if there is a real one
 	brokers []string
@@ -218,7 +220,7 @@ func (s *servers) access(ctx context.Context, id engine.NodeID) (*access, error)
 	s.nodes = append(s.nodes, a)
 	link := s.links.toStorage(id)
 	var err error
-	if a.store, err = store.Open(ctx, store.Options{URL: s.couchURL, Dial: link.Dial(services.Direct)}); err != nil {
+	if a.store, err = store.Open(ctx, store.Options{URL: s.couchURL, Dial: link.Dial(services.Direct), Hold: s.hold}); err != nil {
 		return nil, err
 	}
 	if a.database, err = a.store.Database(ctx, s.name); err != nil {
