@@ -20,6 +20,8 @@ type backend struct {
 	name   string
 	world  rundir.World
 	serves map[string]string
+	// constants says what becomes of those of a profile; nil if all are obeyed.
+	constants *rundir.Constants
 	// realTime: an hour of load takes an hour, and trials are run one by one.
 	realTime bool
 }
@@ -30,6 +32,7 @@ type backendFlags struct {
 	compute string
 	limit   time.Duration
 	record  bool
+	pace    bool
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
@@ -38,6 +41,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
+	c.Flags().BoolVar(&f.pace, "pace", false, "be as slow as the profile says (not with --backend sim, which always is);\n"+
+		"without it, the schedulers are measured on what there is here")
 }
 
 // open finds the back end of a name, for a run in a directory.
@@ -56,10 +61,13 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if f.record {
 			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
 		}
+		if f.pace {
+			return nil, errors.New("--pace holds what is real to the profile: the simulator is always as slow as that; use it with --backend local")
+		}
 		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
 	case "local":
 		w, err := local.New(c.Context(), local.Options{
-			Spin: f.compute == "spin", Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Spin: f.compute == "spin", Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
 			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
@@ -67,7 +75,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if err != nil {
 			return nil, failure{err}
 		}
-		return &backend{name: name, world: w, serves: w.Serves(), realTime: true}, nil
+		return &backend{name: name, world: w, serves: w.Serves(), constants: rundir.NewConstants(f.pace, w.Constants()), realTime: true}, nil
 	}
 	return nil, fmt.Errorf("there is no back end %q: there are sim and local", name)
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flowtwin/flowtwin/results/rundir"
 )
 
 // TestMain makes the test binary play flowtwin itself, for tests that need a
@@ -171,6 +173,7 @@ func TestBadUsage(t *testing.T) {
 		"run small.yaml --seed -1":             `invalid argument "-1" for "--seed"`,
 		"run small.yaml --parallel -1":         "--parallel -1: it cannot be negative",
 		"run small.yaml --backend docker":      `there is no back end "docker": there are sim and local`,
+		"run small.yaml --pace":                "the simulator is always as slow as that",
 		"run small.yaml --set load.rate":       "write path=value",
 		"run small.yaml --set lode.rate=1/s":   `"lode"`,
 		"run small.yaml --out .":               "not a run directory",
@@ -611,6 +614,30 @@ func TestInterruptedRunIsReadableAndCanBeFinished(t *testing.T) {
 	}
 	if len(cut) != len(whole) {
 		t.Errorf("the directory holds %v, want %v", slices.Sorted(maps.Keys(cut)), slices.Sorted(maps.Keys(whole)))
+	}
+}
+
+// A run in real time says what became of the profile's constants, and is
+// finished as it was begun.
+func TestPaceIsOfTheRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "tiny.yaml", "name: tiny\nworkflows: [faasflow/wordcount]\ncluster: {workers: 2}\nload: {clients: 1, limit: 1}\nschedulers: [faasflow]\n")
+	must(t, "run", "tiny.yaml", "--backend", "local", "--out", "free")
+	must(t, "run", "tiny.yaml", "--backend", "local", "--pace", "--out", "paced")
+	for dir, pace := range map[string]bool{"free": false, "paced": true} {
+		m, err := rundir.ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := m.Constants
+		if c == nil || c.Pace != pace || slices.Contains(c.Paced, "engine.send") != pace || slices.Contains(c.Measured, "engine.send") == pace ||
+			!slices.Contains(c.Paced, "container.cold_start") {
+			t.Errorf("the manifest of the run in %s says %+v", dir, c)
+		}
+	}
+	must(t, "run", "--resume", "paced")
+	if m, err := rundir.ReadManifest("paced"); err != nil || !m.Constants.Pace {
+		t.Errorf("the run was begun with --pace, and ended without: %v", err)
 	}
 }
 
