@@ -74,8 +74,10 @@ func (k *kept) WantsTasks() bool                { return true }
 func parse(t *testing.T, text string) *scenarios.Plan {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mixed.yaml"), []byte(mixed), 0o644); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"mixed.yaml": mixed, "chain.yaml": chain} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	plan, err := scenarios.Parse("test.yaml", []byte(text), dir, scenarios.Options{})
 	if err != nil {

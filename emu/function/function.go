@@ -336,10 +336,13 @@ func (r *run) getStreamed(ctx context.Context, in *input, moved *Bytes) (done bo
 		return false, nil
 	}
 	_, err = r.runtime.Sink.Read(ctx, &in.key)
-	if errors.Is(err, ErrMissing) && in.optional {
+	switch {
+	case errors.Is(err, ErrMissing) && in.optional:
 		return true, nil // It was never posted.
+	case err != nil:
+		return true, err
 	}
-	return true, err
+	return true, r.log(ctx, &in.key)
 }
 
 // log saves a document about a key, on platforms that do.
