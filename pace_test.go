@@ -3,6 +3,7 @@ package flowtwin_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -86,6 +87,21 @@ func (k *kept) least(of func(*record.Invocation) engine.Time) engine.Time {
 		least = min(least, of(&k.invocations[1+i]))
 	}
 	return least
+}
+
+// Who is held lets go when the trial is interrupted.
+func TestPacedTrialCanBeInterrupted(t *testing.T) {
+	plan, w := parse(t, sluggish), paced(t)
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := w.Run(ctx, plan.Trial(0, 0), &kept{}); err == nil || time.Since(began) > 10*time.Second {
+		t.Errorf("it ended after %v with %v", time.Since(began), err)
+	}
+	if after := goroutines(before); after > before {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
 }
 
 // closed is how the FaaSFlow artefact measures what scheduling costs: one client,
