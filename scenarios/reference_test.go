@@ -28,7 +28,7 @@ func reference() string {
 	r.heading("##", "Distributions")
 	r.line("Times, sizes and list lengths are constants, or a mapping with one of these keys. Examples are of times.\n")
 	r.table("", r.distribution)
-	r.file("Profiles", profile.Schema())
+	r.profiles()
 	return r.text.String()
 }
 
@@ -36,6 +36,9 @@ type referenceWriter struct {
 	text         strings.Builder
 	distribution *google.Schema // as workflow files have it
 	later        []section
+	// emulated is what the emulator makes of each constant, while the profiles
+	// are written.
+	emulated map[string]string
 }
 
 // section is a mapping within another.
@@ -70,9 +73,38 @@ func (r *referenceWriter) file(title string, s *google.Schema) {
 	}
 }
 
+// profiles writes that of profiles, whose tables have one column more.
+func (r *referenceWriter) profiles() {
+	r.emulated = map[string]string{}
+	without := profile.Emulated(false, nil)
+	for i, with := range profile.Emulated(true, nil) {
+		text := string(with.Treatment)
+		if without[i].Treatment != with.Treatment {
+			text += "; else " + string(without[i].Treatment)
+		}
+		r.emulated[with.Path] = text
+	}
+	s := *profile.Schema()
+	s.Description += "\n\nThe simulator obeys all constants; the last column says what the emulator makes of them. *Paced*: whoever does what the constant is about is\n" +
+		"held until the time is over, or to the bandwidth; *else*: without `--pace`. *Measured*: the real thing takes the time that it takes. *Rule*: no\n" +
+		"matter of speed, obeyed in both worlds. *Not applied*: nothing corresponds to it. A back end may do otherwise here and there; the manifest of a\n" +
+		"run says what held for it."
+	r.file("Profiles", &s)
+	r.emulated = nil
+}
+
 func (r *referenceWriter) table(path string, s *google.Schema) {
-	r.line("| key | value | meaning |")
-	r.line("|---|---|---|")
+	emulated := false // by one of the keys
+	for _, key := range s.PropertyOrder {
+		emulated = emulated || r.emulated[strings.TrimPrefix(path+"."+key, ".")] != ""
+	}
+	if emulated {
+		r.line("| key | value | meaning | in the emulator |")
+		r.line("|---|---|---|---|")
+	} else {
+		r.line("| key | value | meaning |")
+		r.line("|---|---|---|")
+	}
 	var inner []section
 	for _, key := range s.PropertyOrder {
 		p := s.Properties[key]
@@ -81,7 +113,11 @@ func (r *referenceWriter) table(path string, s *google.Schema) {
 			name = "**" + name + "**"
 		}
 		at := strings.TrimPrefix(path+"."+key, ".")
-		r.line("| %s | %s | %s |", name, r.value(at, p, &inner), p.Description)
+		row := fmt.Sprintf("| %s | %s | %s |", name, r.value(at, p, &inner), p.Description)
+		if emulated {
+			row = strings.TrimRight(row+" "+r.emulated[at], " ") + " |"
+		}
+		r.line("%s", row)
 	}
 	r.later = append(inner, r.later...) // Depth first.
 }

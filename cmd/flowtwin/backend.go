@@ -25,6 +25,8 @@ type backend struct {
 	name   string
 	world  rundir.World
 	serves map[string]string
+	// constants says what becomes of those of a profile; nil if all are obeyed.
+	constants *rundir.Constants
 	// realTime: an hour of load takes an hour, and trials are run one by one.
 	realTime bool
 	// close removes what the back end has started; measured says what it has
@@ -41,6 +43,7 @@ type backendFlags struct {
 	record  bool
 	images  []string
 	noPull  bool
+	pace    bool
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
@@ -52,6 +55,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
 	c.Flags().BoolVar(&f.noPull, "no-pull", false, "with --backend docker, take no image from a registry")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
+	c.Flags().BoolVar(&f.pace, "pace", false, "be as slow as the profile says (not with --backend sim, which always is);\n"+
+		"without it, the schedulers are measured on what there is here")
 }
 
 // open finds the back end of a name, for a run in a directory.
@@ -73,6 +78,9 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if f.record {
 			return nil, errors.New("--record keeps what happened in real time: the simulator needs no such record, it does the same again")
 		}
+		if f.pace {
+			return nil, errors.New("--pace holds what is real to the profile: the simulator is always as slow as that; use it with --backend local or docker")
+		}
 		return newBackend(name, sim.World{}, simulated()), nil
 	case "local":
 		work, err := function.WorkOf(f.compute, bodies.Shipped{})
@@ -80,7 +88,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 			return nil, err
 		}
 		w, err := local.New(c.Context(), local.Options{
-			Work: work, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+			Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
 			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
@@ -89,7 +97,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 			return nil, failure{err}
 		}
 		b := newBackend(name, w, w.Serves())
-		b.realTime = true
+		b.realTime, b.constants = true, rundir.NewConstants(f.pace, w.Constants())
 		return b, nil
 	case "docker":
 		return f.openDocker(c, dir)
@@ -108,7 +116,7 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 // have left is removed first.
 func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
 	o := docker.Options{
-		Compute: f.compute, Bodies: bodies.Shipped{}, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
+		Compute: f.compute, Bodies: bodies.Shipped{}, Pace: f.pace, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
 		Warn:     func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
 		Progress: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "%s\n", text) },
 	}
@@ -128,7 +136,7 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 		return nil, failure{err}
 	}
 	b := newBackend("docker", w, w.Serves())
-	b.realTime, b.close, b.measured = true, w.Close, w.Measured
+	b.realTime, b.constants, b.close, b.measured = true, rundir.NewConstants(f.pace, w.Constants()), w.Close, w.Measured
 	return b, nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flowtwin/flowtwin/results/rundir"
 )
 
 // TestMain makes the test binary play flowtwin itself, for tests that need a
@@ -163,17 +165,20 @@ func TestBadUsage(t *testing.T) {
 	write(t, "file", "mine")
 	before := tree(t, ".")
 	for line, want := range map[string]string{
-		"run":                             "one argument is expected: the scenario to run",
-		"run a b":                         "one argument is expected: the scenario to run",
-		"run small.yaml --nope":           "unknown flag: --nope",
-		"run small.yaml --trials x":       `invalid argument "x" for "--trials"`,
-		"run small.yaml --trials -1":      "trials",
-		"run small.yaml --seed -1":        `invalid argument "-1" for "--seed"`,
-		"run small.yaml --parallel -1":    "--parallel -1: it cannot be negative",
-		"run small.yaml --backend docker": `there is no back end "docker": there are sim and local`,
-		"run small.yaml --compute think":  "--compute think: there are sleep, spin and real",
-		"run small.yaml --compute real":   "use --backend local",
-		"run small.yaml --set load.rate":  "write path=value",
+		"run":                                             "one argument is expected: the scenario to run",
+		"run a b":                                         "one argument is expected: the scenario to run",
+		"run small.yaml --nope":                           "unknown flag: --nope",
+		"run small.yaml --trials x":                       `invalid argument "x" for "--trials"`,
+		"run small.yaml --trials -1":                      "trials",
+		"run small.yaml --seed -1":                        `invalid argument "-1" for "--seed"`,
+		"run small.yaml --parallel -1":                    "--parallel -1: it cannot be negative",
+		"run small.yaml --backend cloud":                  `there is no back end "cloud": there are sim, local and docker`,
+		"run small.yaml --backend docker --image redis":   "--image redis: KIND=NAME is wanted",
+		"run small.yaml --backend docker --image mysql=x": `there is no image of kind "mysql"`,
+		"run small.yaml --pace":                           "the simulator is always as slow as that",
+		"run small.yaml --compute think":                  "--compute think: there are sleep, spin and real",
+		"run small.yaml --compute real":                   "use --backend local",
+		"run small.yaml --set load.rate":                  "write path=value",
 		"run small.yaml --backend local --compute real --set workflows=[faasflow/genome]": "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount",
 		"run small.yaml --set lode.rate=1/s":                                              `"lode"`,
 		"run small.yaml --out .":                                                          "not a run directory",
@@ -614,6 +619,30 @@ func TestInterruptedRunIsReadableAndCanBeFinished(t *testing.T) {
 	}
 	if len(cut) != len(whole) {
 		t.Errorf("the directory holds %v, want %v", slices.Sorted(maps.Keys(cut)), slices.Sorted(maps.Keys(whole)))
+	}
+}
+
+// A run in real time says what became of the profile's constants, and is
+// finished as it was begun.
+func TestPaceIsOfTheRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "tiny.yaml", "name: tiny\nworkflows: [faasflow/wordcount]\ncluster: {workers: 2}\nload: {clients: 1, limit: 1}\nschedulers: [faasflow]\n")
+	must(t, "run", "tiny.yaml", "--backend", "local", "--out", "free")
+	must(t, "run", "tiny.yaml", "--backend", "local", "--pace", "--out", "paced")
+	for dir, pace := range map[string]bool{"free": false, "paced": true} {
+		m, err := rundir.ReadManifest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := m.Constants
+		if c == nil || c.Pace != pace || slices.Contains(c.Paced, "engine.send") != pace || slices.Contains(c.Measured, "engine.send") == pace ||
+			!slices.Contains(c.Paced, "container.cold_start") {
+			t.Errorf("the manifest of the run in %s says %+v", dir, c)
+		}
+	}
+	must(t, "run", "--resume", "paced")
+	if m, err := rundir.ReadManifest("paced"); err != nil || !m.Constants.Pace {
+		t.Errorf("the run was begun with --pace, and ended without: %v", err)
 	}
 }
 

@@ -147,7 +147,7 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 		return nil, errors.Join(err, b.close())
 	}
 	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
-		o.Backend, o.Serves, o.Measured, o.Dir, o.ScenarioDir = b.name, b.serves, b.measured, dir, scenarioDir
+		o.Backend, o.Serves, o.Measured, o.Constants, o.Dir, o.ScenarioDir = b.name, b.serves, b.measured, b.constants, dir, scenarioDir
 		return rundir.Execute(c.Context(), plan, b.world, o)
 	}, b.close}, nil
 }
@@ -167,15 +167,16 @@ func (f *runFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 
 // again prepares to finish an interrupted run.
 func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
-	for _, flag := range []string{"out", "set", "seed", "trials", "backend", "limit"} {
+	for _, flag := range []string{"out", "set", "seed", "trials", "backend", "limit", "pace"} {
 		if c.Flags().Changed(flag) {
-			return nil, errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed, --trials, --backend or --limit")
+			return nil, errors.New("--resume finishes a run as it was begun: it goes with no --out, --set, --seed, --trials, --backend, --limit or --pace")
 		}
 	}
 	m, err := rundir.ReadManifest(f.resume)
 	if err != nil {
 		return nil, err
 	}
+	f.where.pace = m.Constants != nil && m.Constants.Pace
 	b, err := f.open(c, m.Backend, f.resume)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/emu/services/broker"
 	"github.com/flowtwin/flowtwin/emu/services/memory"
@@ -57,6 +58,8 @@ type Access struct {
 type Options struct {
 	// Store and Broker open the connections to them (nil: directly).
 	Store, Broker services.Dial
+	// Pacer, if set, holds uploads to its pace.
+	Pacer *pace.Pacer
 	// Shared: other processes put data into the node's memory as well.
 	Shared bool
 }
@@ -70,7 +73,11 @@ func Open(ctx context.Context, t *scenarios.Trial, node engine.NodeID, s Service
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.store, err = store.Open(ctx, store.Options{URL: s.CouchDB, Dial: o.Store}); err != nil {
+	use := store.Options{URL: s.CouchDB, Dial: o.Store}
+	if o.Pacer != nil {
+		use.Hold = o.Pacer.Upload
+	}
+	if a.store, err = store.Open(ctx, use); err != nil {
 		return nil, err
 	}
 	if a.database, err = a.store.Database(ctx, s.Name); err != nil {

@@ -44,6 +44,21 @@ type Config struct {
 	Observer Observer
 	// Journal, if set, keeps the inputs of the engine.
 	Journal Journal
+	// Pace is how slow the engine and the messages are to be. The zero value
+	// lets them be as fast as they are.
+	Pace Pace
+}
+
+// Pace says how long things take on a platform that is to be played, where
+// they are faster here.
+type Pace struct {
+	// Service, if set, is how long the engine is busy with an event, given
+	// what it asks for. It handles one event at a time, first come, first
+	// served; what it asks for happens when it has done with the event.
+	Service func(e *engine.Event, effects []engine.Effect) engine.Time
+	// Message is how long a message is under way at least, Notice how long it
+	// takes a container to tell its node of an output.
+	Message, Notice engine.Time
 }
 
 // Containers starts function containers.
@@ -135,10 +150,13 @@ type Agent struct {
 	engine  *engine.Node
 	effects engine.Effects
 	inbox   *inbox
-	ctx     context.Context
-	cancel  context.CancelFunc
-	work    sync.WaitGroup // all that goes on beside the loop
-	loop    sync.WaitGroup
+	// messages and notices are those under way, if that takes time.
+	messages, notices *inbox
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup // all that goes on beside the loop
+	loop   sync.WaitGroup
 
 	releasing atomic.Int64
 
@@ -150,6 +168,7 @@ type Agent struct {
 	containers map[engine.ContainerID]*container
 	timers     map[engine.Timer]*time.Timer
 	scratch    []byte
+	free       time.Time // when the engine has done with all before, if that takes time
 
 	// What announcements carry, by the handle that the engine knows it by.
 	bodies *bodies
@@ -188,6 +207,14 @@ func New(c Config) *Agent {
 		a.engine = engine.NewNode(c.Node, c.System)
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	if c.Pace.Message > 0 {
+		a.messages = newInbox()
+		a.loop.Go(func() { a.hold(a.messages) })
+	}
+	if c.Pace.Notice > 0 {
+		a.notices = newInbox()
+		a.loop.Go(func() { a.hold(a.notices) })
+	}
 	a.loop.Go(a.run)
 	return a
 }
@@ -206,7 +233,7 @@ func (a *Agent) Arrive(w engine.WorkflowID, number int64) {
 // Open returns what the node has under way, unless the agent is closed.
 func (a *Agent) Open() (open engine.Open, ok bool) {
 	answer := make(chan engine.Open, 1)
-	if !a.inbox.push(item{do: func() { answer <- a.engine.Open() }}) {
+	if !a.inbox.push(item{do: func(time.Time) { answer <- a.engine.Open() }}) {
 		return open, false
 	}
 	select {
@@ -235,7 +262,7 @@ func (a *Agent) Freeze(still bool) {
 	case still && a.thaw == nil:
 		thaw := make(chan struct{})
 		a.thaw = thaw
-		a.inbox.push(item{do: func() {
+		a.inbox.push(item{do: func(time.Time) {
 			select {
 			case <-thaw:
 			case <-a.ctx.Done():
@@ -248,7 +275,11 @@ func (a *Agent) Freeze(still bool) {
 // is told.
 func (a *Agent) Close() {
 	a.cancel()
-	a.inbox.close()
+	for _, b := range []*inbox{a.inbox, a.messages, a.notices} {
+		if b != nil {
+			b.close()
+		}
+	}
 	a.loop.Wait()
 	for _, t := range a.timers {
 		t.Stop()
@@ -268,17 +299,18 @@ func (a *Agent) run() {
 				return
 			}
 			if batch[i].do != nil {
-				batch[i].do()
+				batch[i].do(batch[i].came)
 			} else {
-				a.step(&batch[i].event)
+				a.step(&batch[i].event, batch[i].came)
 			}
 		}
 		clear(batch)
 	}
 }
 
-// step has the engine handle an event and does what it asks for.
-func (a *Agent) step(e *engine.Event) {
+// step has the engine handle an event, which came at a given time, and does
+// what it asks for.
+func (a *Agent) step(e *engine.Event, came time.Time) {
 	now := a.Now()
 	a.engine.Step(now, *e, &a.effects)
 	if a.Journal != nil {
@@ -286,6 +318,12 @@ func (a *Agent) step(e *engine.Event) {
 			a.Observer.Failed(fmt.Errorf("the inputs of node %d cannot be recorded any more: %w", a.Node, err))
 			a.Journal = nil
 		}
+	}
+	if a.Pace.Service != nil {
+		if !a.occupy(a.Pace.Service(e, a.effects.List), came) {
+			return
+		}
+		now = a.Now()
 	}
 	finished := false
 	for i := range a.effects.List {
@@ -365,13 +403,17 @@ func (a *Agent) instance(e *engine.Effect) facts.Instance {
 // time.
 func (a *Agent) send(now engine.Time, m *engine.Message) {
 	a.Observer.Sent(m)
+	sent := now - a.overslept()
 	if m.To == a.Node {
-		a.inbox.push(item{event: engine.Event{Kind: engine.EventDeliver, Message: *m}})
-		a.Observer.Received(m, now, now)
+		own := *m
+		a.deliver(sent, func(came time.Time) {
+			a.Observer.Received(&own, sent, a.Now())
+			a.step(&engine.Event{Kind: engine.EventDeliver, Message: own}, came)
+		})
 		return
 	}
 	a.scratch = binary.AppendVarint(a.scratch[:0], a.number(m.Invocation))
-	a.scratch = binary.AppendVarint(a.scratch, now)
+	a.scratch = binary.AppendVarint(a.scratch, sent)
 	a.scratch = wire.AppendMessage(a.scratch, m)
 	if m.Kind == engine.MessageData {
 		a.scratch = append(a.scratch, a.bodies.get(m.Handle)...)
@@ -402,14 +444,14 @@ func (a *Agent) Receive(from engine.NodeID, message []byte) {
 		a.Observer.Failed(fmt.Errorf("a message from node %d to node %d is not right: %w", from, a.Node, err))
 		return
 	}
-	a.inbox.push(item{do: func() {
+	a.deliver(sent, func(came time.Time) {
 		a.note(m.Invocation, number)
 		a.Observer.Received(&m, sent, a.Now())
 		if m.Kind == engine.MessageData {
 			m.Handle = a.take(keyOf(&m.Subject, int64(m.Call)), m.Way, body)
 		}
-		a.step(&engine.Event{Kind: engine.EventDeliver, Message: m})
-	}})
+		a.step(&engine.Event{Kind: engine.EventDeliver, Message: m}, came)
+	})
 }
 
 // Containers.
@@ -560,7 +602,9 @@ func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
 		before.Stop()
 	}
 	event := engine.Event{Kind: engine.EventTimer, Timer: e.Timer}
-	a.timers[e.Timer] = time.AfterFunc(time.Duration(max(e.At-now, 0)), func() { a.Tell(&event) })
+	wait := time.Duration(max(e.At-now, 0))
+	due := time.Now().Add(wait)
+	a.timers[e.Timer] = time.AfterFunc(wait, func() { a.inbox.push(item{event: event, came: due}) })
 }
 
 func (a *Agent) release(i engine.Invocation) {

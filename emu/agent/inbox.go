@@ -2,14 +2,17 @@ package agent
 
 import (
 	"sync"
+	"time"
 
 	"github.com/flowtwin/flowtwin/engine"
 )
 
-// item is an event for the engine, or something to be done between two.
+// item is an event for the engine, or something to be done between two, which
+// is told when it came.
 type item struct {
 	event engine.Event
-	do    func()
+	do    func(came time.Time)
+	came  time.Time // zero: when it is pushed
 }
 
 // inbox is a queue without bounds, so that whoever reports something never
@@ -26,6 +29,9 @@ func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
 
 // push adds an item, and reports whether anyone will look at it.
 func (b *inbox) push(i item) bool {
+	if i.came.IsZero() {
+		i.came = time.Now()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {

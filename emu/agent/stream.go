@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/engine"
@@ -59,6 +60,10 @@ func (a *Agent) Announce(n function.Announcement) {
 	e := engine.Event{Kind: engine.EventPosted, Number: int64(n.Key.Output)}
 	e.Subject = engine.Subject{Invocation: n.Key.Invocation, Function: n.Key.Function, Path: n.Key.Path}
 	e.Way, e.Handle = n.Way, a.take(&n.Key, n.Way, n.Body)
+	if a.notices != nil {
+		a.notices.push(item{event: e, came: time.Now().Add(time.Duration(a.Pace.Notice))})
+		return
+	}
 	a.Tell(&e)
 }
 

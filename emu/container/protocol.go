@@ -54,6 +54,8 @@ type Setup struct {
 	Start int64
 	// Compute is what functions do: see [function.WorkOf].
 	Compute string
+	// Pace makes operations as slow as the scenario's profile says.
+	Pace bool
 }
 
 // command is what an agent tells a container. One field is set.

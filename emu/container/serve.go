@@ -15,6 +15,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/line"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -86,7 +87,11 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	if err != nil {
 		return err
 	}
-	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true}); err != nil {
+	var pacer *pace.Pacer
+	if o.Pace {
+		pacer = pace.New(t.Profile)
+	}
+	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true, Pacer: pacer}); err != nil {
 		return err
 	}
 	work, err := function.WorkOf(o.Compute, real)
@@ -103,10 +108,15 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
 		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Now: s.clock.Now,
 	})
+	if o.Topic != "" {
+		s.runtime.Sink = s
+	}
+	if pacer != nil {
+		pacer.Runtime(s.runtime)
+	}
 	if o.Topic == "" {
 		return nil
 	}
-	s.runtime.Sink = s
 	s.unit = function.NewUnit(ctx, sending{s.access.Sender(o.Topic), s}, t.Profile.Broker.FIFOUnit,
 		func(a function.Announcement) { _ = s.Send(&report{Announce: &a}) }, // Without the agent there is nobody to tell.
 		func(i engine.Invocation, err error) { _ = s.Send(&report{Lost: &lost{i, err.Error()}}) })

@@ -39,6 +39,8 @@ type Config struct {
 	Launcher Launcher
 	Services access.Services
 	Compute  string
+	// Pace makes operations as slow as the scenario's profile says.
+	Pace bool
 	// Listen is the address that the containers reach their agent at; its port
 	// is 0.
 	Listen string
@@ -139,7 +141,7 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 		c.mu.Unlock()
 	}()
 	setup := Setup{
-		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute,
+		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace,
 		Bundle: n.Trial.Bundle(), Point: n.Trial.Point, Trial: n.Trial.Number, Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)

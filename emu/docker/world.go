@@ -25,6 +25,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/profile"
 )
 
 // Options say how trials are run.
@@ -34,6 +35,8 @@ type Options struct {
 	// same.
 	Compute string
 	Bodies  function.Bodies
+	// Pace makes the platform as slow as the scenario's profile says.
+	Pace bool
 	// Images are those to be used, by kind; see package images for which are
 	// taken for the others.
 	Images map[images.Kind]string
@@ -90,6 +93,15 @@ func (w *World) Serves() map[string]string {
 		"functions": fmt.Sprintf("containers that %s (image %s)", w.work.Does, w.images[images.Node].Name),
 		"network":   "a bridge in " + strings.TrimSpace(subnets.String()) + ", bandwidth limited by the kernel (HTB)",
 	}
+}
+
+// Constants lists what becomes of the constants of a profile here. What the
+// store's servers are at a time nobody counts, as those who ask are in many
+// processes; containers are really limited.
+func (w *World) Constants() []profile.Constant {
+	return profile.Emulated(w.options.Pace, map[string]profile.Treatment{
+		"store.servers": profile.NotApplied, "store.busy": profile.NotApplied, "container.egress": profile.Paced,
+	})
 }
 
 // Measured says what was measured of the cluster before trials.

@@ -61,6 +61,9 @@ type Runtime struct {
 	Journal Journal
 	// Lookups is how often a datum that is not there is looked for.
 	Lookups int
+	// Looked, if set, is called before inputs are fetched, and waits for as
+	// long as it takes to see which of so many are in the node's memory.
+	Looked  func(ctx context.Context, inputs int)
 	Compute Compute
 	// Bodies are what functions really do, by workflow and function, as Bind
 	// finds them; nil where they only pass the time and post what is drawn.
@@ -234,6 +237,9 @@ func (r *run) fetch(ctx context.Context) (engine.Outcome, error) {
 	if len(inputs) == 0 {
 		return engine.Completed, ctx.Err()
 	}
+	if r.runtime.Looked != nil {
+		r.runtime.Looked(ctx, len(inputs))
+	}
 	errs := make([]error, len(inputs))
 	moved := make([]Bytes, len(inputs))
 	var all sync.WaitGroup
@@ -370,13 +376,14 @@ func (r *run) getStreamed(ctx context.Context, in *input, moved *Bytes) (done bo
 		return false, nil
 	}
 	payload, err := r.runtime.Sink.Read(ctx, &in.key)
-	if errors.Is(err, ErrMissing) && in.optional {
+	switch {
+	case errors.Is(err, ErrMissing) && in.optional:
 		return true, nil // It was never posted.
+	case err != nil:
+		return true, err
 	}
-	if err == nil {
-		r.keep(in, payload)
-	}
-	return true, err
+	r.keep(in, payload)
+	return true, r.log(ctx, &in.key)
 }
 
 // log saves a document about a key, on platforms that do.

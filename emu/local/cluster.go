@@ -12,6 +12,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/emu/node"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/replay"
 	"github.com/flowtwin/flowtwin/emu/services/embedded"
 	"github.com/flowtwin/flowtwin/emu/shape"
@@ -24,6 +25,7 @@ import (
 type cluster struct {
 	options   *Options
 	trial     *scenarios.Trial
+	pacer     *pace.Pacer // nil without pacing
 	clock     *clock.Clock
 	observer  agent.Observer
 	token     []byte
@@ -51,6 +53,9 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, observer agent.O
 		options: o, trial: t, clock: clock.New(), observer: observer, token: make([]byte, 32), addresses: map[engine.NodeID]string{},
 	}
 	_, _ = rand.Read(c.token) // Never fails.
+	if o.Pace {
+		c.pacer = pace.New(t.Profile)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.End())
@@ -98,7 +103,7 @@ func (c *cluster) equip(ctx context.Context, m *machine) error {
 	}
 	dial, store := c.servers.dial(m)
 	var err error
-	m.access, err = access.Open(ctx, c.trial, m.id, s, access.Options{Store: store, Broker: dial})
+	m.access, err = access.Open(ctx, c.trial, m.id, s, access.Options{Store: store, Broker: dial, Pacer: c.pacer})
 	return err
 }
 
@@ -107,7 +112,7 @@ func (c *cluster) boot(m *machine, listen string) error {
 	m.boot++
 	config := node.Config{
 		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
-		Work: c.options.Work, Observer: c.observer, Containers: node.InProcess,
+		Work: c.options.Work, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
 	}
 	var err error
 	if c.options.Record != "" {

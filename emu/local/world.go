@@ -11,12 +11,15 @@ import (
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/profile"
 )
 
 // Options say how trials are run.
 type Options struct {
 	// Work is what functions do; by default they sleep as long as they compute.
 	Work function.Work
+	// Pace makes the platform as slow as the scenario's profile says.
+	Pace bool
 	// Redis is the host and port of a server to use in place of the embedded
 	// ones, CouchDB the URL of one with its administrator's name and password.
 	// All workers share the Redis, each with keys of its own.
@@ -89,6 +92,14 @@ const (
 
 // Serves names what stands for each service.
 func (w *World) Serves() map[string]string { return w.serves }
+
+// Constants lists what becomes of the constants of a profile here. Containers
+// are goroutines, so their start is paced in any case.
+func (w *World) Constants() []profile.Constant {
+	return profile.Emulated(w.options.Pace, map[string]profile.Treatment{
+		"container.cold_start": profile.Paced, "container.slowdown": profile.Paced,
+	})
+}
 
 // Run runs a trial and hands its records to r. It ends early, with the error
 // of ctx, when ctx is cancelled; what has been recorded by then is right.

@@ -15,6 +15,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/clock"
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/peer"
 	"github.com/flowtwin/flowtwin/emu/sink"
 	"github.com/flowtwin/flowtwin/engine"
@@ -36,7 +37,9 @@ type Config struct {
 	Access *access.Access
 	Clock  *clock.Clock
 	// Work is what functions and switches do.
-	Work     function.Work
+	Work function.Work
+	// Pacer, if set, makes the node as slow as a platform that is to be played.
+	Pacer    *pace.Pacer
 	Observer agent.Observer
 	// Journal, if set, keeps the inputs of the engine.
 	Journal agent.Journal
@@ -100,6 +103,10 @@ func New(c Config) (n *Node, err error) {
 	}
 	if n.containers = c.Containers(n); n.containers != nil {
 		config.Containers = n.containers
+	}
+	if c.Pacer != nil {
+		c.Pacer.Runtime(n.Runtime)
+		c.Pacer.Agent(&config)
 	}
 	n.agent = agent.New(config)
 	return n, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/line"
 	"github.com/flowtwin/flowtwin/emu/node"
+	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/probe"
 	"github.com/flowtwin/flowtwin/emu/replay"
 	"github.com/flowtwin/flowtwin/emu/services"
@@ -229,12 +230,16 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		}
 		own.beside.Go(func() { _ = probe.Serve(during, probed) }) // Who measures will notice.
 	}
-	if own.access, err = access.Open(ctx, t, b.ID, b.Services, access.Options{Shared: true}); err != nil {
+	var pacer *pace.Pacer
+	if b.Pace {
+		pacer = pace.New(t.Profile)
+	}
+	if own.access, err = access.Open(ctx, t, b.ID, b.Services, access.Options{Shared: true, Pacer: pacer}); err != nil {
 		return err
 	}
 	config := node.Config{
 		ID: b.ID, Trial: t, Listen: b.Listen, Token: []byte(s.config.Token), Boot: b.Boot, Access: own.access, Clock: own.clock,
-		Work: work, Observer: s.watcher, Containers: func(*node.Node) agent.Containers { return nil },
+		Work: work, Pacer: pacer, Observer: s.watcher, Containers: func(*node.Node) agent.Containers { return nil },
 	}
 	if b.ID >= scenarios.FirstWorker {
 		if config.Containers, err = s.config.Containers(b); err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/profile"
 )
 
 // Manifest says what a run directory holds. All of it but Host follows from
@@ -35,10 +36,13 @@ type Manifest struct {
 	// Measured says what the back end has measured of itself, if it has.
 	Measured map[string]string `json:"measured,omitempty"`
 	Profile string            `json:"profile"`
-	Seed    uint64            `json:"seed"`
-	Axes    []string          `json:"axes,omitempty"`
-	Points  []ManifestPoint   `json:"points"`
-	Trials  int               `json:"trials"`
+	// Constants says what the world made of the profile's constants; nil if it
+	// obeyed all, as the simulator does.
+	Constants *Constants      `json:"constants,omitempty"`
+	Seed      uint64          `json:"seed"`
+	Axes      []string        `json:"axes,omitempty"`
+	Points    []ManifestPoint `json:"points"`
+	Trials    int             `json:"trials"`
 	// Done counts the trials whose results are here. Status is complete when
 	// that is all of them, else partial.
 	Done   int    `json:"done"`
@@ -49,6 +53,34 @@ type Manifest struct {
 	// Source is the text of the scenario file.
 	Source string `json:"source"`
 	Host   Host   `json:"host"`
+}
+
+// Constants lists the constants of a profile, by path, as the emulator has them:
+// those that something was held to, those that stood for a real thing that took
+// its own time, and those that it did nothing about. The rest are rules, which
+// hold in all worlds.
+type Constants struct {
+	// Pace is whether the run was to be as slow as the profile says.
+	Pace       bool     `json:"pace"`
+	Paced      []string `json:"paced"`
+	Measured   []string `json:"measured"`
+	NotApplied []string `json:"not_applied"`
+}
+
+// NewConstants sorts the constants of a profile.
+func NewConstants(pace bool, all []profile.Constant) *Constants {
+	c := &Constants{Pace: pace, Paced: []string{}, Measured: []string{}, NotApplied: []string{}}
+	for _, one := range all {
+		switch one.Treatment {
+		case profile.Paced:
+			c.Paced = append(c.Paced, one.Path)
+		case profile.Measured:
+			c.Measured = append(c.Measured, one.Path)
+		case profile.NotApplied:
+			c.NotApplied = append(c.NotApplied, one.Path)
+		}
+	}
+	return c
 }
 
 // ManifestPoint is a point of the scenario.

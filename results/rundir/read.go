@@ -68,7 +68,7 @@ func Resume(ctx context.Context, dir string, w World, o Options, load func(*Mani
 	m.Host = thisHost(m.Host.Directory)
 	m.Host.Started, m.Host.WallSeconds = started, wall
 	m.setDone(len(done))
-	o.Dir, o.Backend, o.Serves = dir, m.Backend, m.Serves
+	o.Dir, o.Backend, o.Serves, o.Constants = dir, m.Backend, m.Serves, m.Constants
 	j := &job{plan: plan, world: w, options: o, manifest: m, analyser: a}
 	return j.run(ctx)
 }

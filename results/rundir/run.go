@@ -33,6 +33,9 @@ type Options struct {
 	// Backend is the world's name, Serves what stands for each service in it.
 	Backend string
 	Serves  map[string]string
+	// Constants says what it makes of the profile's constants; nil if it obeys
+	// all.
+	Constants *Constants
 	// Dir is the run directory. An earlier run in it is moved aside.
 	Dir string
 	// ScenarioDir is where files that the scenario names are.
@@ -92,7 +95,7 @@ func Execute(ctx context.Context, plan *scenarios.Plan, w World, o Options) (*an
 	}
 	m := &Manifest{
 		Format: format, Scenario: plan.Scenario.Name, Title: plan.Scenario.Title, Hash: plan.Hash(), Settings: plan.Settings,
-		Backend: o.Backend, Serves: o.Serves, Profile: plan.Scenario.Profile, Seed: plan.Scenario.Seed,
+		Backend: o.Backend, Serves: o.Serves, Profile: plan.Scenario.Profile, Constants: o.Constants, Seed: plan.Scenario.Seed,
 		Axes: plan.Axes, Trials: plan.Trials, Tasks: plan.Scenario.Tasks, Source: string(plan.Source), Host: thisHost(o.ScenarioDir),
 		Points: manifestPoints(plan), Figures: plan.Scenario.Figures,
 	}

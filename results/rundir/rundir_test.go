@@ -19,6 +19,7 @@ import (
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/scenarios/profile"
 	"github.com/flowtwin/flowtwin/sim"
 )
 
@@ -205,6 +206,49 @@ func TestManifestSaysWhatWasRun(t *testing.T) {
 			t.Errorf("a task of invocation 2 is %+v", task)
 		}
 	}
+}
+
+// A world that does not obey all constants of a profile has to say which; rules
+// hold in any, and are not listed.
+func TestManifestSaysWhatBecameOfTheConstants(t *testing.T) {
+	dir := t.TempDir()
+	o := options(dir)
+	o.Constants = rundir.NewConstants(true, []profile.Constant{
+		{Path: "engine.send", Treatment: profile.Paced}, {Path: "dispatch.tick", Treatment: profile.Rule},
+		{Path: "container.cold_start", Treatment: profile.Measured}, {Path: "store.read", Treatment: profile.NotApplied},
+	})
+	if _, err := rundir.Execute(context.Background(), plan(t, scenario), sim.World{}, o); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"pace":true,"paced":["engine.send"],"measured":["container.cold_start"],"not_applied":["store.read"]}`
+	for range 2 {
+		var got bytes.Buffer
+		if err := json.Compact(&got, []byte(constantsIn(t, dir))); err != nil || got.String() != want {
+			t.Errorf("the manifest has %q, %v\nwant %s", got.String(), err, want)
+		}
+		// Whoever finishes the run need not say it again.
+		if _, err := rundir.Resume(context.Background(), dir, sim.World{}, rundir.Options{}, reload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execute(t, dir)
+	if text := constantsIn(t, dir); text != "" {
+		t.Errorf("the simulator obeys all, its manifest has %q", text)
+	}
+}
+
+// constantsIn returns what a manifest says of constants.
+func constantsIn(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		t.Fatal(err)
+	}
+	return string(fields["constants"])
 }
 
 // What is read from the files gives the statistics that the run itself gave,

@@ -39,7 +39,28 @@ func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSecti
 	}
 	s.Details = append(s.Details, PageDetail{"Where it ran", fmt.Sprintf("%s\n%s, %s, %d processors\nflowtwin %s\nscenario %s",
 		strings.Join(serves, "\n"), m.Host.System, m.Host.Go, m.Host.Processors, m.Host.Version, m.Hash)})
+	if m.Constants != nil {
+		s.Details = append(s.Details, PageDetail{"What became of the profile's constants", constantsText(m.Constants)})
+	}
 	return s, nil
+}
+
+// constantsText lists what was paced, what measured and what not applied.
+func constantsText(c *rundir.Constants) string {
+	first := "The platform was as fast as it is (without --pace)."
+	if c.Pace {
+		first = "The platform was held to the pace of the profile (--pace)."
+	}
+	lines := []string{first}
+	for _, l := range []struct {
+		name  string
+		paths []string
+	}{{"paced", c.Paced}, {"measured", c.Measured}, {"not applied", c.NotApplied}} {
+		if len(l.paths) > 0 {
+			lines = append(lines, l.name+": "+strings.Join(l.paths, ", "))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // allMetrics is a table of the means of all metrics, a row for each.

@@ -331,6 +331,7 @@ func TestPageIsSelfContained(t *testing.T) {
 	m.Title = `A <b>title</b> & more`
 	m.Figures = []scenarios.FigureUse{{Kind: "cdf"}}
 	m.Status, m.Done = "partial", 5
+	m.Constants = &rundir.Constants{Pace: true, Paced: []string{"engine.send", "store.put"}, NotApplied: []string{"store.read"}}
 	drawn, err := Draw(t.TempDir(), m, run)
 	if err != nil {
 		t.Fatal(err)
@@ -345,6 +346,7 @@ func TestPageIsSelfContained(t *testing.T) {
 	}
 	for _, want := range []string{
 		"<svg", "A &lt;b&gt;title", "The run was interrupted: 5 of 6 trials are here", "mean latency", "faasflow is 1.83", "phase_fetch",
+		"(--pace)", "paced: engine.send, store.put\nnot applied: store.read<",
 	} {
 		if !bytes.Contains(html, []byte(want)) {
 			t.Errorf("the page does not hold %q", want)

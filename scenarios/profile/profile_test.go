@@ -76,6 +76,53 @@ func TestEveryConstantOfTheTestbedSaysWhereItComesFrom(t *testing.T) {
 	}
 }
 
+// Of every constant it is known what the emulator makes of it.
+func TestEveryConstantSaysWhatTheEmulatorMakesOfIt(t *testing.T) {
+	all := map[string]bool{}
+	constants(reflect.ValueOf(profile.Profile{}), "", all)
+	for _, pace := range []bool{true, false} {
+		emulated := profile.Emulated(pace, nil)
+		for _, c := range emulated {
+			if !slices.Contains([]profile.Treatment{profile.Paced, profile.Measured, profile.Rule, profile.NotApplied}, c.Treatment) {
+				t.Errorf("%s is treated as %q: there is no such treatment", c.Path, c.Treatment)
+			}
+		}
+		for path := range all {
+			if !slices.ContainsFunc(emulated, func(c profile.Constant) bool { return c.Path == path }) {
+				t.Errorf("the field of %s has no tag emu", path)
+			}
+		}
+		if len(emulated) != len(all) {
+			t.Errorf("%d constants are emulated, there are %d", len(emulated), len(all))
+		}
+	}
+}
+
+// Without pacing, what is a matter of speed is what it is; quirks of layout and
+// of the engine hold all the same. A back end may do otherwise.
+func TestPacingIsWhatMakesTheDifference(t *testing.T) {
+	treatment := func(path string, pace bool, except map[string]profile.Treatment) profile.Treatment {
+		emulated := profile.Emulated(pace, except)
+		return emulated[slices.IndexFunc(emulated, func(c profile.Constant) bool { return c.Path == path })].Treatment
+	}
+	for path, want := range map[string][2]profile.Treatment{
+		"engine.receive":                   {profile.Paced, profile.Measured},
+		"store.documents.log":              {profile.Paced, profile.Measured},
+		"store.servers":                    {profile.Paced, profile.NotApplied},
+		"store.write":                      {profile.NotApplied, profile.NotApplied},
+		"couchdb.one_document_per_request": {profile.Rule, profile.Rule},
+		"container.cold_start":             {profile.Measured, profile.Measured},
+	} {
+		if got := [2]profile.Treatment{treatment(path, true, nil), treatment(path, false, nil)}; got != want {
+			t.Errorf("%s is %s with pacing and %s without, want %s", path, got[0], got[1], want)
+		}
+	}
+	except := map[string]profile.Treatment{"container.cold_start": profile.Paced}
+	if got := treatment("container.cold_start", false, except); got != profile.Paced {
+		t.Errorf("where containers are not real, their start is %s", got)
+	}
+}
+
 func TestTheNearestSourceCounts(t *testing.T) {
 	p := load(t, "faasflow-testbed")
 	for path, want := range map[string]string{

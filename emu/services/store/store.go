@@ -37,6 +37,10 @@ type Options struct {
 	Dial services.Dial
 	// Meter counts the traffic (nil: one of the store's own).
 	Meter *services.Meter
+	// Hold, if set, is called when all of an object but the last bytes is on
+	// its way, and holds these back for as long as it likes. The upload, of so
+	// many bytes, has begun at a given time.
+	Hold func(ctx context.Context, began time.Time, bytes int)
 }
 
 // Server is a CouchDB. It may be used by many goroutines.
@@ -44,13 +48,14 @@ type Server struct {
 	client    *kivik.Client
 	transport *http.Transport
 	meter     *services.Meter
+	hold      func(ctx context.Context, began time.Time, bytes int)
 	served    string
 }
 
 // Open connects to a server. An error says that none answers there, or that
 // it does not know the user.
 func Open(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{meter: o.Meter}
+	s := &Server{meter: o.Meter, hold: o.Hold}
 	if s.meter == nil {
 		s.meter = new(services.Meter)
 	}
@@ -128,7 +133,7 @@ func (s *Server) Database(ctx context.Context, name string) (*Database, error) {
 	if err != nil && kivik.HTTPStatus(err) != http.StatusPreconditionFailed {
 		return nil, fmt.Errorf("making the database %s: %w", name, err)
 	}
-	return &Database{name: name, db: s.client.DB(name), meter: s.meter}, nil
+	return &Database{name: name, db: s.client.DB(name), meter: s.meter, hold: s.hold}, nil
 }
 
 // DeleteDatabase deletes a database with all that is in it. Nothing is left,
@@ -146,6 +151,7 @@ type Database struct {
 	name  string
 	db    *kivik.DB
 	meter *services.Meter
+	hold  func(ctx context.Context, began time.Time, bytes int)
 }
 
 // object is the attachment's name where a document holds one object.
@@ -201,8 +207,13 @@ func (d *Database) PutGuarded(ctx context.Context, key services.Key, payload []b
 func (d *Database) attach(ctx context.Context, id, name, revision string, key services.Key, payload []byte) error {
 	trailer := services.Trailer(key.String(), payload)
 	size := int64(len(payload) + len(trailer))
+	began := time.Now()
 	body := upload{size, func() (io.ReadCloser, error) {
-		return io.NopCloser(io.MultiReader(bytes.NewReader(payload), bytes.NewReader(trailer[:]))), nil
+		last := io.Reader(bytes.NewReader(trailer[:]))
+		if d.hold != nil {
+			last = &held{last, func() { d.hold(ctx, began, len(payload)) }}
+		}
+		return io.NopCloser(io.MultiReader(bytes.NewReader(payload), last)), nil
 	}}
 	options := []kivik.Option{body}
 	if revision != "" {
@@ -230,6 +241,19 @@ func (u upload) Apply(target any) {
 	if o, ok := target.(*chttp.Options); ok {
 		o.ContentLength, o.GetBody = u.size, u.body
 	}
+}
+
+// held is what can be read when a wait is over.
+type held struct {
+	io.Reader
+	wait func()
+}
+
+// Read implements [io.Reader].
+func (h *held) Read(p []byte) (int, error) {
+	h.wait()
+	h.wait = func() {}
+	return h.Reader.Read(p)
 }
 
 // attachmentPath escapes a name as a part of a URL's path, which kivik leaves

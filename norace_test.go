@@ -1,0 +1,5 @@
+//go:build !race
+
+package flowtwin_test
+
+const raceDetector = false
