@@ -71,7 +71,7 @@ func TestPacedEmulatorIsAsSlowAsTheSimulator(t *testing.T) {
 				"putting":             func(i *record.Invocation) engine.Time { return i.PutTime },
 			} {
 				s, e := simulated.least(of), emulated.least(of)
-				if low, high := s-s/50, s+s/5+5*int64(time.Millisecond); e < low || e > high {
+				if low, high := s-s/20, s+s/5+5*int64(time.Millisecond); e < low || e > high {
 					t.Errorf("%s takes %d us in the emulator, %d us in the simulator", name, e/1e3, s/1e3)
 				}
 			}
