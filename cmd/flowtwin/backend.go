@@ -12,6 +12,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -25,12 +26,15 @@ type backend struct {
 	serves map[string]string
 	// realTime: an hour of load takes an hour, and trials are run one by one.
 	realTime bool
+	// close ends what the back end has started; nil if that is nothing.
+	close func() error
 }
 
 // backendFlags are the flags that say where to run, and how.
 type backendFlags struct {
 	name    string
 	compute string
+	command string
 	limit   time.Duration
 	record  bool
 }
@@ -39,6 +43,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, or local (for real, in this process)")
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
 		"(real: built-in workflows of applications, with --backend local)")
+	c.Flags().StringVar(&f.command, "command", "", "with --compute real, a program that does the work of functions for which there is no other,\n"+
+		"and its arguments, separated by spaces")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
@@ -48,6 +54,9 @@ func (f *backendFlags) register(c *cobra.Command) {
 func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 	if !slices.Contains([]string{"sleep", "spin", "real"}, f.compute) {
 		return nil, fmt.Errorf("--compute %s: there are sleep, spin and real", f.compute)
+	}
+	if f.command != "" && f.compute != "real" {
+		return nil, errors.New("--command says what functions really do: it goes with --compute real")
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -66,8 +75,13 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
 	case "local":
 		var real function.Bodies
+		var done func() error
 		if f.compute == "real" {
 			real = bodies.Shipped{}
+			if f.command != "" {
+				own := command.New(strings.Fields(f.command), real)
+				real, done = own, own.Close
+			}
 		}
 		w, err := local.New(c.Context(), local.Options{
 			Spin: f.compute == "spin", Bodies: real, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
@@ -78,7 +92,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		if err != nil {
 			return nil, failure{err}
 		}
-		return &backend{name: name, world: w, serves: w.Serves(), realTime: true}, nil
+		return &backend{name: name, world: w, serves: w.Serves(), realTime: true, close: done}, nil
 	}
 	return nil, fmt.Errorf("there is no back end %q: there are sim and local", name)
 }
@@ -86,17 +100,25 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 // checkBodies finds out before a run whether there is real work for all of its
 // functions, if that was asked for.
 func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
-	if f.compute != "real" {
+	if f.compute != "real" || f.command != "" {
 		return nil
 	}
 	for point := range plan.Points {
 		for _, w := range plan.Trial(point, 0).Workflows {
 			if err := (bodies.Shipped{}).Check(w); err != nil {
-				return fmt.Errorf("--compute real: %w; --compute sleep and spin run any workflow", err)
+				return fmt.Errorf("--compute real: %w; --command names a program for others, and --compute sleep and spin run any workflow", err)
 			}
 		}
 	}
 	return nil
+}
+
+// ended closes the back end after a run that ended with err.
+func (b *backend) ended(err error) error {
+	if b.close == nil {
+		return err
+	}
+	return errors.Join(err, b.close())
 }
 
 // simulated names what serves in the simulator.
