@@ -163,45 +163,45 @@ func TestBadUsage(t *testing.T) {
 	write(t, "file", "mine")
 	before := tree(t, ".")
 	for line, want := range map[string]string{
-		"run":                             "one argument is expected: the scenario to run",
-		"run a b":                         "one argument is expected: the scenario to run",
-		"run small.yaml --nope":           "unknown flag: --nope",
-		"run small.yaml --trials x":       `invalid argument "x" for "--trials"`,
-		"run small.yaml --trials -1":      "trials",
-		"run small.yaml --seed -1":        `invalid argument "-1" for "--seed"`,
-		"run small.yaml --parallel -1":    "--parallel -1: it cannot be negative",
-		"run small.yaml --backend docker": `there is no back end "docker": there are sim and local`,
-		"run small.yaml --compute think":  "--compute think: there are sleep, spin and real",
-		"run small.yaml --compute real":   "use --backend local",
-		"run small.yaml --set load.rate":  "write path=value",
-		"run small.yaml --backend local --compute real --set workflows=[faasflow/genome]": "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount",
-		"run small.yaml --set lode.rate=1/s":                                              `"lode"`,
-		"run small.yaml --out .":                                                          "not a run directory",
-		"run small.yaml --out file":                                                       "file",
-		"run small.yaml --resume out":                                                     "no",
-		"run --resume out":                                                                "out: there is no such run directory",
-		"run --resume .":                                                                  "not a run directory",
-		"run --resume out --seed 2":                                                       "--resume finishes a run as it was begun",
-		"run quickstrat":                                                                  "flowtwin list scenarios",
-		"validate":                                                                        "one argument is expected: the scenario to check",
-		"list nothing":                                                                    `there is no list of "nothing": there are lists of workflows`,
-		"list workflows figures":                                                          "one argument at most is expected",
-		"compare a":                                                                       "two arguments are expected",
-		"compare a b":                                                                     "a: there is no such run directory",
-		"compare a b --tolerance speed=5%":                                                `tolerance "speed=5%"`,
-		"compare a b --tolerance latency=much":                                            `"much" is not a percentage`,
-		"plot":                                                                            "at least one argument is expected",
-		"plot .":                                                                          "not a run directory",
-		"report":                                                                          "at least one argument is expected",
-		"report nothing":                                                                  "nothing: there is no such run directory",
-		"repro":                                                                           "the paper: faasflow",
-		"repro nothing":                                                                   `there is no paper "nothing" to reproduce: there is dataflower, faasflow`,
-		"repro faasflow tail":                                                             `faasflow has no figure "tail": there are scheduling-overhead, data-overhead, latency, colocation, tail-latency, rate-bandwidth, partition-cost`,
-		"import nothing .":                                                                `unknown command "nothing" for "flowtwin import"`,
-		"import faasflow":                                                                 "flat_workflow.yaml",
-		"import faasflow nothing":                                                         "nothing",
-		"import faasflow .":                                                               "there is neither flat_workflow.yaml nor workflow_info.yaml in it",
-		"import faasflow file":                                                            "file",
+		"run":                                  "one argument is expected: the scenario to run",
+		"run a b":                              "one argument is expected: the scenario to run",
+		"run small.yaml --nope":                "unknown flag: --nope",
+		"run small.yaml --trials x":            `invalid argument "x" for "--trials"`,
+		"run small.yaml --trials -1":           "trials",
+		"run small.yaml --seed -1":             `invalid argument "-1" for "--seed"`,
+		"run small.yaml --parallel -1":         "--parallel -1: it cannot be negative",
+		"run small.yaml --backend docker":      `there is no back end "docker": there are sim and local`,
+		"run small.yaml --compute think":       "--compute think: there are sleep, spin and real",
+		"run small.yaml --compute real":        "use --backend local",
+		"run small.yaml --command cat":         "it goes with --compute real",
+		"run small.yaml --set load.rate":       "write path=value",
+		"run small.yaml --set lode.rate=1/s":   `"lode"`,
+		"run small.yaml --out .":               "not a run directory",
+		"run small.yaml --out file":            "file",
+		"run small.yaml --resume out":          "no",
+		"run --resume out":                     "out: there is no such run directory",
+		"run --resume .":                       "not a run directory",
+		"run --resume out --seed 2":            "--resume finishes a run as it was begun",
+		"run quickstrat":                       "flowtwin list scenarios",
+		"validate":                             "one argument is expected: the scenario to check",
+		"list nothing":                         `there is no list of "nothing": there are lists of workflows`,
+		"list workflows figures":               "one argument at most is expected",
+		"compare a":                            "two arguments are expected",
+		"compare a b":                          "a: there is no such run directory",
+		"compare a b --tolerance speed=5%":     `tolerance "speed=5%"`,
+		"compare a b --tolerance latency=much": `"much" is not a percentage`,
+		"plot":                                 "at least one argument is expected",
+		"plot .":                               "not a run directory",
+		"report":                               "at least one argument is expected",
+		"report nothing":                       "nothing: there is no such run directory",
+		"repro":                                "the paper: faasflow",
+		"repro nothing":                        `there is no paper "nothing" to reproduce: there is dataflower, faasflow`,
+		"repro faasflow tail":                  `faasflow has no figure "tail": there are scheduling-overhead, data-overhead, latency, colocation, tail-latency, rate-bandwidth, partition-cost`,
+		"import nothing .":                     `unknown command "nothing" for "flowtwin import"`,
+		"import faasflow":                      "flat_workflow.yaml",
+		"import faasflow nothing":              "nothing",
+		"import faasflow .":                    "there is neither flat_workflow.yaml nor workflow_info.yaml in it",
+		"import faasflow file":                 "file",
 	} {
 		t.Run(line, func(t *testing.T) {
 			status, stdout, stderr := flowtwin(strings.Fields(line)...)
@@ -210,6 +210,30 @@ func TestBadUsage(t *testing.T) {
 	}
 	if after := tree(t, "."); !maps.Equal(before, after) {
 		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(after)))
+	}
+}
+
+// A scenario with a workflow that has no real bodies is bad input, unless a
+// program does its work.
+func TestRealWorkThatThereIsNot(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, out, stderr := flowtwin("run", "quickstart", "--backend", "local", "--compute", "real", "--set", "workflows=[faasflow/genome]")
+	if want := "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount"; status != exitUsage ||
+		out != "" || !strings.Contains(stderr, want) {
+		t.Errorf("status %d, %q, want it to say %q", status, stderr, want)
+	}
+	if _, err := os.Stat("out"); err == nil {
+		t.Error("there is a run directory")
+	}
+}
+
+// Words are really counted from the command line, and the manifest says so.
+func TestRealWork(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, "run", "quickstart", "--backend", "local", "--compute", "real", "--trials", "1", "--limit", "300ms", "--set", "load.rate=600/min", "--set", "axes={}", "--set", "figures=[]", "--out", "a")
+	manifest, err := os.ReadFile("a/manifest.json")
+	if err != nil || !bytes.Contains(manifest, []byte("goroutines that run real bodies")) {
+		t.Errorf("%v:\n%s", err, manifest)
 	}
 }
 
