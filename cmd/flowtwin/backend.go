@@ -27,7 +27,7 @@ type backend struct {
 	// realTime: an hour of load takes an hour, and trials are run one by one.
 	realTime bool
 	// close ends what the back end has started; nil if that is nothing.
-	close func() error
+	close func()
 }
 
 // backendFlags are the flags that say where to run, and how.
@@ -75,7 +75,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		return &backend{name: name, world: sim.World{}, serves: simulated()}, nil
 	case "local":
 		var real function.Bodies
-		var done func() error
+		var done func()
 		if f.compute == "real" {
 			real = bodies.Shipped{}
 			if f.command != "" {
@@ -113,12 +113,11 @@ func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
 	return nil
 }
 
-// ended closes the back end after a run that ended with err.
-func (b *backend) ended(err error) error {
-	if b.close == nil {
-		return err
+// end closes the back end.
+func (b *backend) end() {
+	if b.close != nil {
+		b.close()
 	}
-	return errors.Join(err, b.close())
 }
 
 // simulated names what serves in the simulator.

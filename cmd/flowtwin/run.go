@@ -131,8 +131,8 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	}
 	return &work{plan.Scenario.Name, dir, plan.Trials * len(plan.Points), func(o rundir.Options) (*analysis.Run, error) {
 		o.Backend, o.Serves, o.Dir, o.ScenarioDir = b.name, b.serves, dir, scenarioDir
-		run, err := rundir.Execute(c.Context(), plan, b.world, o)
-		return run, b.ended(err)
+		defer b.end()
+		return rundir.Execute(c.Context(), plan, b.world, o)
 	}}, nil
 }
 
@@ -165,8 +165,8 @@ func (f *runFlags) again(c *cobra.Command, _ []string) (*work, error) {
 		return nil, err
 	}
 	return &work{m.Scenario, f.resume, m.Trials * len(m.Points), func(o rundir.Options) (*analysis.Run, error) {
-		run, err := rundir.Resume(c.Context(), f.resume, b.world, o, reload)
-		return run, b.ended(err)
+		defer b.end()
+		return rundir.Resume(c.Context(), f.resume, b.world, o, reload)
 	}}, nil
 }
 

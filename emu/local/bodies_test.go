@@ -387,11 +387,7 @@ func TestProgramOfTheDocumentation(t *testing.T) {
 	}
 	each(t, func(t *testing.T, scheduler string) {
 		programs := command.New([]string{python, filepath.Join(dir, "function.py")}, bodies.Shipped{})
-		defer func() {
-			if err := programs.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+		defer programs.Close()
 		l := &listener{from: programs, heard: map[string][][][]byte{}}
 		runFile(t, l, func(text string) { t.Error(text) }, scheduler, dir, "letters.yaml")
 		want := strings.Repeat("A", 10) + " " + strings.Repeat("B", 20) + " " + strings.Repeat("C", 30)

@@ -118,14 +118,12 @@ func (b *Bodies) give(key of, p *Process) {
 	}
 }
 
-// Close ends all processes.
-func (b *Bodies) Close() error {
+// Close ends all processes. No body may be run any more.
+func (b *Bodies) Close() {
 	b.stop()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var errs []error
 	for _, p := range b.all {
-		errs = append(errs, p.Close())
+		p.Close()
 	}
-	return errors.Join(errs...)
 }

@@ -180,11 +180,7 @@ func parsed(t testing.TB) *workflow.Workflow {
 func behaving(t *testing.T, behaviour string) *command.Bodies {
 	t.Helper()
 	b := command.New([]string{os.Args[0], behaviour}, none{})
-	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(b.Close)
 	return b
 }
 

@@ -59,6 +59,7 @@ func Start(ctx context.Context, args []string) (*Process, error) {
 	go func() {
 		defer close(p.ended)
 		err := cmp.Or(c.Wait(), errors.New("it exits"))
+		_ = p.server.Close() // Nobody asks any more.
 		p.err = fmt.Errorf("the command %s has ended: %w: %s", args[0], err, told)
 	}()
 	return p, nil
@@ -111,10 +112,9 @@ func (p *Process) alive() bool {
 }
 
 // Close kills the program and waits for its end.
-func (p *Process) Close() error {
+func (p *Process) Close() {
 	p.kill()
 	<-p.ended
-	return p.server.Close()
 }
 
 // tail keeps the last of what a program prints.
