@@ -396,3 +396,35 @@ func TestProgramOfTheDocumentation(t *testing.T) {
 		}
 	})
 }
+
+// No frame of a film is lost on its way through split, transcode and merge.
+func TestFilmsAreReallyTranscoded(t *testing.T) {
+	for _, name := range []string{"ffmpeg", "ffprobe"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("needs ffmpeg and ffprobe: apt-get install ffmpeg")
+		}
+	}
+	frames := func(film []byte) int {
+		name := filepath.Join(t.TempDir(), "film")
+		if err := os.WriteFile(name, film, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(strings.Trim(string(out), ", \n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	l, _ := really(t, "dataflower", "dataflower/video", "size: 21.8MB", "size: 1MB")
+	if branch := string(l.last(t, invocations, "upload_switch")[0]); branch != "split" {
+		t.Errorf("the branch taken is %s", branch)
+	}
+	film, joined := l.last(t, invocations, "upload.video")[0], l.last(t, invocations, "merge.merged_video")[0]
+	if want, got := frames(film), frames(joined); want < 100 || got != want || bytes.Equal(film, joined) {
+		t.Errorf("the film has %d frames, the joined one %d", want, got)
+	}
+}
