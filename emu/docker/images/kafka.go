@@ -192,7 +192,7 @@ func (b *builder) kafkaJars(ctx context.Context) ([]string, error) {
 	if err := os.WriteFile(project, []byte(kafkaProject), 0o600); err != nil {
 		return nil, err
 	}
-	c := exec.CommandContext(ctx, maven, "-q", "-B", "-C", "-f", project,
+	c := run(ctx, maven, "-q", "-B", "-C", "-f", project,
 		"org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+jars)
 	c.Env = append(os.Environ(), "MAVEN_OPTS=-XX:-UsePerfData -Djava.io.tmpdir="+b.temp)
 	if err := output(c); err != nil {
@@ -283,7 +283,7 @@ func (b *builder) makeRuntime(ctx context.Context, j java) (string, error) {
 	}
 	b.progress("making a Java runtime with jlink")
 	dir := filepath.Join(b.temp, "runtime")
-	return dir, output(exec.CommandContext(ctx, j.jlink, "--add-modules", modules, "--output", dir,
+	return dir, output(run(ctx, j.jlink, "--add-modules", modules, "--output", dir,
 		"--strip-debug", "--no-header-files", "--no-man-pages", "-J-XX:-UsePerfData"))
 }
 
