@@ -250,7 +250,7 @@ func (b *builder) findJava(ctx context.Context) (java, error) {
 		return java{}, fmt.Errorf("%s: %w", j.home, err)
 	}
 	if major < 11 || major > 23 {
-		return java{}, fmt.Errorf("Kafka %s runs on Java 11 to 23, and %s is Java %s: put another java first in PATH", KafkaVersion, j.home, j.version)
+		return java{}, fmt.Errorf("%s is Java %s, and Kafka %s runs on Java 11 to 23: put another java first in PATH", j.home, j.version, KafkaVersion)
 	}
 	linker := filepath.Join(j.home, "bin", "jlink")
 	if _, err := os.Stat(linker); err == nil {
