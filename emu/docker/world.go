@@ -42,8 +42,6 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
-	// Build has images that are missing built.
-	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
@@ -79,6 +77,11 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
+	if o.Images[images.Node] == "" { // It is this program, so it is at hand.
+		if _, err := images.Build(ctx, engine, images.Node, o.Progress); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
+	}
 	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())

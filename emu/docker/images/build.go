@@ -30,7 +30,8 @@ type Made struct {
 	Inside string `json:"inside"`
 	Size   int64  `json:"size"` // bytes
 	// New: it was not there before.
-	New  bool          `json:"new"`
+	New bool `json:"new"`
+	// Took is how long it has taken to build it, or to see that it is there.
 	Took time.Duration `json:"took_ns"`
 }
 
@@ -65,6 +66,16 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 	if progress == nil {
 		progress = func(string) {}
 	}
+	made, err := build(ctx, c, kind, progress)
+	if err != nil && ctx.Err() != nil {
+		// What a command says that was interrupted is of no interest.
+		err = fmt.Errorf("building the image %s: %w", kind, ctx.Err())
+	}
+	made.Took = time.Since(start)
+	return made, err
+}
+
+func build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
 	version, err := c.ServerVersion(ctx)
 	if err != nil {
 		return Made{}, fmt.Errorf("asking the Docker engine for its version: %w", err)
@@ -106,7 +117,7 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 			return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 		}
 	}
-	made.Size, made.Took = there.Size, time.Since(start)
+	made.Size = there.Size
 	return made, nil
 }
 
