@@ -167,7 +167,7 @@ func (t *trial) limits(id engine.NodeID) htb.Limits {
 	if link == units.Unlimited {
 		link = t.trial.Profile.Network.Link
 	}
-	l := htb.Limits{ControlPort: meshPort}
+	l := htb.Limits{ControlPorts: []uint16{meshPort, harnessPort}}
 	if link != units.Unlimited {
 		// A link is what gets through, of payload; the kernel counts frames.
 		l.LinkOut = float64(link) / scenarios.PayloadShare
