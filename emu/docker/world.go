@@ -107,18 +107,26 @@ func (w *World) Constants() []profile.Constant {
 	})
 }
 
-// Measured says what was measured of the cluster before trials.
+// Measured says what was measured of the cluster before trials: how long it took
+// to start, and what caps let through.
 func (w *World) Measured() map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.measured)
 }
 
+// note keeps what was measured.
+func (w *World) note(name, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.measured[name] = text
+}
+
 // Run runs a trial and hands its records to r. It ends early, with the error
 // of ctx, when ctx is cancelled; what has been recorded by then is right.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
 	return harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
-		c, err := w.up(ctx, len(t.Cluster.Workers), t.Streams())
+		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
 			return nil, err
 		}
