@@ -243,9 +243,16 @@ func (t *trial) Quiet() bool {
 	return true
 }
 
+// Lost implements harness.Cluster.
+func (t *trial) Lost() <-chan error { return t.watch.Lost() }
+
 // End implements harness.Cluster.
 func (t *trial) End() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	patience := startTime
+	if t.ctx.Err() != nil { // The cluster is about to be removed.
+		patience = 5 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var ends parallel
 	for _, m := range t.machines {
@@ -286,6 +293,7 @@ func (t *trial) Kill(id engine.NodeID) error {
 	if m.redis != nil {
 		ids = append(ids, m.redis.GetContainerID())
 	}
+	t.watch.Expect(ids...)
 	if err := faults.Kill(t.ctx, t.world.engine, ids...); err != nil {
 		return err
 	}
@@ -363,6 +371,7 @@ func (t *trial) StopService(id engine.NodeID, stopped bool) error {
 	}
 	redis := t.machines[id].redis.GetContainerID()
 	if stopped {
+		t.watch.Expect(redis)
 		return faults.Kill(t.ctx, t.world.engine, redis)
 	}
 	return faults.Start(t.ctx, t.world.engine, redis)

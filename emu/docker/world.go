@@ -21,6 +21,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/results/record"
@@ -57,8 +58,10 @@ type World struct {
 	images  map[images.Kind]images.Image
 	work    function.Work
 
+	cluster *cluster // nil before the first trial
+	spoiled bool     // it is not to be used again
+
 	mu       sync.Mutex
-	cluster  *cluster // nil before the first trial
 	measured map[string]string
 }
 
@@ -77,6 +80,7 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
+	w.sweep(ctx)
 	if o.Images[images.Node] == "" { // It is this program, so it is at hand.
 		if _, err := images.Build(ctx, engine, images.Node, o.Progress); err != nil {
 			return nil, errors.Join(err, engine.Close())
@@ -87,6 +91,33 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return w, nil
+}
+
+// sweep removes what those have left that were killed. That this cannot be done
+// is no reason not to go on.
+func (w *World) sweep(ctx context.Context) {
+	removed, err := sweep.Sweep(ctx, w.engine, sweep.Which{})
+	directories, failed := sweep.SweepTemp(false)
+	counts := map[string]int{}
+	for _, thing := range append(removed, directories...) {
+		counts[thing.Kind]++
+	}
+	var parts []string
+	for _, kind := range [...][2]string{{"container", "containers"}, {"network", "networks"}, {"directory", "temporary directories"}} {
+		switch n := counts[kind[0]]; n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+kind[0])
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind[1]))
+		}
+	}
+	if len(parts) > 0 {
+		w.options.Progress("removed what runs that were killed had left: " + strings.Join(parts, ", "))
+	}
+	if err := errors.Join(err, failed); err != nil && ctx.Err() == nil && w.options.Warn != nil {
+		w.options.Warn("what runs that were killed have left cannot be removed: " + err.Error())
+	}
 }
 
 // Serves names what stands for each service.
@@ -123,43 +154,49 @@ func (w *World) note(name, text string) {
 }
 
 // Run runs a trial and hands its records to r. It ends early, with the error
-// of ctx, when ctx is cancelled; what has been recorded by then is right.
+// of ctx, when ctx is cancelled; what has been recorded by then is right. After
+// any error the next trial has a new cluster.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
-	return harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
+	err := harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
 		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
 			return nil, err
 		}
 		return c.begin(ctx, t, o)
 	}, w.options.Warn)
+	if err != nil {
+		w.spoiled = true
+	}
+	return err
 }
 
 // up returns a cluster that has so many workers, and a broker if that is
 // wanted.
 func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, error) {
-	w.mu.Lock()
-	c := w.cluster
-	w.mu.Unlock()
-	if c == nil {
-		var err error
-		if c, err = newCluster(ctx, w); err != nil {
+	if w.spoiled {
+		if err := w.remove(); err != nil {
 			return nil, err
 		}
-		w.mu.Lock()
-		w.cluster = c
-		w.mu.Unlock()
 	}
-	return c, c.grow(ctx, workers, broker)
+	if w.cluster == nil {
+		var err error
+		if w.cluster, err = newCluster(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return w.cluster, w.cluster.grow(ctx, workers, broker)
+}
+
+// remove removes the cluster.
+func (w *World) remove() error {
+	w.spoiled = false
+	if w.cluster == nil {
+		return nil
+	}
+	c := w.cluster
+	w.cluster = nil
+	return c.remove()
 }
 
 // Close removes the cluster. Nothing is left of it.
-func (w *World) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var errs []error
-	if w.cluster != nil {
-		errs = append(errs, w.cluster.remove())
-		w.cluster = nil
-	}
-	return errors.Join(append(errs, w.engine.Close())...)
-}
+func (w *World) Close() error { return errors.Join(w.remove(), w.engine.Close()) }

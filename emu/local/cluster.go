@@ -157,6 +157,9 @@ func (c *cluster) Quiet() bool {
 	return true
 }
 
+// Lost implements harness.Cluster. What is lost here takes the harness along.
+func (c *cluster) Lost() <-chan error { return nil }
+
 // End implements harness.Cluster.
 func (c *cluster) End() error {
 	var errs []error
