@@ -23,6 +23,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/profile"
@@ -42,7 +43,7 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
-	// Build has images that are missing built.
+	// Build has images built that are missing and cannot be pulled.
 	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
@@ -50,6 +51,10 @@ type Options struct {
 	// Warn, if set, is told of what went wrong in a trial that was not to,
 	// Progress of what takes a while.
 	Warn, Progress func(string)
+	// Returned, if set, is told of each task that has run, with what its body
+	// has posted that no other function reads. It is called by one goroutine at
+	// a time, and before the invocation has ended.
+	Returned func(*agent.Report)
 }
 
 // World runs trials on one cluster, one at a time.
@@ -79,11 +84,40 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
-	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
-	if err != nil {
+	if w.images, err = w.resolve(ctx); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return w, nil
+}
+
+// resolve finds the images. What is missing is built, if it is to be.
+func (w *World) resolve(ctx context.Context) (map[images.Kind]images.Image, error) {
+	o := images.Options{Names: maps.Clone(w.options.Images), NoPull: w.options.NoPull}
+	if o.Names == nil {
+		o.Names = map[images.Kind]string{}
+	}
+	if w.options.Build {
+		for _, kind := range images.Built() {
+			_, err := images.Resolve(ctx, w.engine, []images.Kind{kind}, o, w.options.Progress)
+			if err == nil || o.Names[kind] != "" || !errors.Is(err, images.ErrMissing) {
+				continue // If something is wrong, it is said below.
+			}
+			made, err := images.Build(ctx, w.engine, kind, w.options.Progress)
+			if err != nil {
+				return nil, err
+			}
+			o.Names[kind] = made.Name
+		}
+	}
+	return images.Resolve(ctx, w.engine, images.Kinds(), o, w.options.Progress)
+}
+
+// Up brings up a cluster of so many workers, with a broker if something is to
+// be streamed, so that the first trial finds it there. Without it, that trial
+// does.
+func (w *World) Up(ctx context.Context, workers int, streams bool) error {
+	_, err := w.up(ctx, workers, streams)
+	return err
 }
 
 // Serves names what stands for each service.
@@ -119,7 +153,7 @@ func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) 
 		if err != nil {
 			return nil, err
 		}
-		return c.begin(ctx, t, o)
+		return c.begin(ctx, t, records.Tap(o, w.options.Returned))
 	}, w.options.Warn)
 }
 
