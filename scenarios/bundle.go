@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/flowtwin/flowtwin/engine/schedulers"
@@ -31,4 +32,16 @@ type Planner func(*Bundle) (*Plan, error)
 // The error is one of the scenario's.
 func (b *Bundle) Plan(r *schedulers.Registry) (*Plan, error) {
 	return Parse(b.Name, b.Source, "", Options{Settings: b.Settings, Limit: b.Limit, Schedulers: r, Files: b.Files})
+}
+
+// MarshalBinary writes the bundle for another process, as JSON.
+func (b *Bundle) MarshalBinary() ([]byte, error) {
+	type plain Bundle // Without this method.
+	return json.Marshal((*plain)(b))
+}
+
+// UnmarshalBinary reads what MarshalBinary has written.
+func (b *Bundle) UnmarshalBinary(text []byte) error {
+	type plain Bundle
+	return json.Unmarshal(text, (*plain)(b))
 }
