@@ -170,6 +170,7 @@ type Agent struct {
 	numbers    [][]numbered // by workflow and slot
 	containers map[engine.ContainerID]*container
 	timers     map[engine.Timer]*time.Timer
+	fetching   map[engine.Invocation]fetching
 	scratch    []byte
 	free       time.Time // when the engine has done with all before, if that takes time
 
@@ -203,7 +204,7 @@ type assignment struct {
 func New(c Config) *Agent {
 	a := &Agent{
 		Config: c, inbox: newInbox(), numbers: make([][]numbered, len(c.System.Workflows)),
-		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{}, bodies: newBodies(),
+		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{}, fetching: map[engine.Invocation]fetching{}, bodies: newBodies(),
 	}
 	if c.Restarted {
 		a.engine = engine.RestartNode(c.Node, c.System)
@@ -638,6 +639,10 @@ func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
 
 func (a *Agent) release(i engine.Invocation) {
 	a.bodies.release(i)
+	if f, ok := a.fetching[i]; ok {
+		f.cancel()
+		delete(a.fetching, i)
+	}
 	a.releasing.Add(1)
 	a.work.Go(func() {
 		defer a.releasing.Add(-1)

@@ -16,6 +16,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/line"
+	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/emu/shape"
@@ -92,11 +93,17 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	if o.Relay != "" {
 		dial = shape.Via(o.Relay, os.Getenv(EnvToken))
 	}
+	detect := node.Detect(t)
+	if o.Relay != "" {
+		detect = 0 // Which sees to that.
+	}
 	var pacer *pace.Pacer
 	if o.Pace {
 		pacer = pace.New(t.Profile)
 	}
-	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true, Pacer: pacer}); err != nil {
+	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true, Pacer: pacer,
+		Detect: detect, Unasked: true, // The agent has found them.
+	}); err != nil {
 		return err
 	}
 	work, err := function.WorkOf(o.Compute, real)

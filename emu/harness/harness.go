@@ -92,15 +92,16 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 		return err
 	}
 	var playing sync.WaitGroup
+	faulty, peace := context.WithCancel(ctx)
 	playing.Go(func() {
 		p := newPlayer(c, t.Faults, scenarios.FirstWorker+engine.NodeID(len(t.Cluster.Workers)))
-		if err := p.play(ctx, timer.Now); err != nil {
+		if err := p.play(faulty, timer.Now); err != nil {
 			cancel(err)
 		}
 	})
 	// Faults that are to come after the last invocation are not waited for.
 	defer playing.Wait()
-	defer cancel(nil)
+	defer peace()
 	generator.Run(ctx)
 	for collector.Open() > 0 && ctx.Err() == nil {
 		select {
@@ -111,6 +112,8 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	peace()
+	playing.Wait()
 	settle(ctx, c)
 	tell(warn, collector)
 	return context.Cause(ctx)

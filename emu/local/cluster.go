@@ -39,6 +39,7 @@ type cluster struct {
 type machine struct {
 	id       engine.NodeID
 	boot     uint64
+	still    bool       // a fault makes it stand still
 	node     *node.Node // nil while it has been killed
 	access   *access.Access
 	services access.Services
@@ -168,7 +169,7 @@ func (c *cluster) Arrive(w engine.WorkflowID, number int64) {
 // Quiet implements harness.Cluster.
 func (c *cluster) Quiet() bool {
 	for _, m := range c.machines {
-		if m.node != nil && !m.node.Quiet() {
+		if m.node != nil && !m.still && !m.node.Quiet() {
 			return false
 		}
 	}
@@ -233,7 +234,8 @@ func (m *machine) halt() error {
 // Kill implements harness.Faults.
 func (c *cluster) Kill(id engine.NodeID) error {
 	m := c.machines[id]
-	m.gate.Set(true) // A node that stands still can be killed.
+	m.still = false // Whatever stands still can be killed.
+	m.gate.Set(true)
 	return errors.Join(m.halt(), c.empty(m))
 }
 
@@ -261,6 +263,7 @@ func (c *cluster) Restart(id engine.NodeID) error {
 // Freeze implements harness.Faults.
 func (c *cluster) Freeze(id engine.NodeID, still bool) error {
 	m := c.machines[id]
+	m.still = still
 	m.gate.Set(!still)
 	m.node.Freeze(still)
 	return nil

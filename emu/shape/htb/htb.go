@@ -5,7 +5,7 @@
 // led through an IFB device first, and held back by HTB there. Either way there
 // is a tree:
 //
-//	unshaped: control messages, ARP, ICMP
+//	unshaped: control messages, what the harness is told, ARP, ICMP
 //	link ─┬─ services, with a cap of their own
 //	      ├─ a function container, with a cap of its own (only what is sent)
 //	      ├─ ...
@@ -52,6 +52,10 @@ type Limits struct {
 	// ControlPort is the TCP port that the agents of all nodes listen on: its
 	// traffic passes unshaped, whoever opened the connection. 0: none.
 	ControlPort uint16
+	// HarnessPort is the TCP port of the node that whoever watches the run
+	// connects to. Its traffic, which is none of the cluster's, passes unshaped
+	// too. 0: none.
+	HarnessPort uint16
 }
 
 const (
@@ -78,7 +82,7 @@ func (l *Limits) check() error {
 		return fmt.Errorf("services on %d ports are too many: choose up to %d", len(l.ServicePorts), mostServices)
 	}
 	for _, port := range l.ServicePorts {
-		if port == 0 || port >= ephemeral || port == l.ControlPort {
+		if port == 0 || port >= ephemeral || port == l.ControlPort || port == l.HarnessPort {
 			return fmt.Errorf("services cannot be told from other traffic by port %d: choose one between 1 and %d that is not the agents'", port, ephemeral-1)
 		}
 	}

@@ -57,6 +57,7 @@ const (
 	filterARP      = 0x4000
 	filterICMP     = 0x4001
 	filterControl  = 0x4002 // to and from the port
+	filterHarness  = 0x4004
 	filterServices = 0x4010
 	filterSources  = 0x8000
 	filterRest     = 0xffff
@@ -210,6 +211,11 @@ func (t *tree) install(l *Limits) error {
 			if err := t.filter(filterControl+uint16(i), classUnshaped, tcp, side(l.ControlPort, wholePort)); err != nil {
 				return err
 			}
+		}
+	}
+	if l.HarnessPort != 0 {
+		if err := t.filter(filterHarness, classUnshaped, tcp, t.near(l.HarnessPort, wholePort)); err != nil {
+			return err
 		}
 	}
 	for i, service := range l.ServicePorts {
