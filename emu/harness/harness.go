@@ -85,7 +85,7 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	c, err := start(ctx, t, collector)
 	if err != nil {
 		// What is cut short fails in many ways, of which none matters.
-		return cmp.Or(ctx.Err(), err)
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	defer func(ctx context.Context) {
 		ended := c.End()
@@ -93,7 +93,7 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 			err = errors.Join(err, ended)
 			return
 		}
-		err = ctx.Err()
+		err = context.Cause(ctx)
 		if ended != nil && warn != nil {
 			warn(ended.Error())
 		}
@@ -118,7 +118,7 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 		select {
 		case err := <-c.Lost():
 			cancel(err)
-		case <-ctx.Done():
+		case <-faulty.Done():
 		}
 	})
 	// Faults that are to come after the last invocation are not waited for.
