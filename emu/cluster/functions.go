@@ -36,21 +36,7 @@ func (f Functions) GlobalInput(w *workflow.Workflow, name string, n int) ([]byte
 	if !errors.Is(err, bodies.ErrNone) {
 		return content, err
 	}
-	id, ok := w.Function(name)
-	if !ok {
-		return nil, fmt.Errorf("%s has no function %s", w.Name, name)
-	}
-	for i, in := range w.Functions[id].Inputs {
-		if in.From != workflow.GlobalInput {
-			continue
-		}
-		if n == 0 {
-			k := function.GlobalInput(0, id, i)
-			return function.Payload(in.Size, &k), nil
-		}
-		n--
-	}
-	return nil, fmt.Errorf("%s of %s has no such global input", name, w.Name)
+	return function.Stated(w, name, n)
 }
 
 var _ function.Bodies = Functions(nil)

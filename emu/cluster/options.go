@@ -43,9 +43,9 @@ func optionsOf(all []Option) *options {
 	return o
 }
 
-// planner makes plans with the schedulers that the options know.
+// planner makes trials with the schedulers that the options know.
 func (o *options) planner() scenarios.Planner {
-	return func(b *scenarios.Bundle) (*scenarios.Plan, error) { return b.Plan(o.schedulers) }
+	return func(b *scenarios.Bundle) (*scenarios.Trial, error) { return b.Trial(o.schedulers) }
 }
 
 // WithBackend says where the cluster is to be: on Docker, unless it is said.

@@ -109,7 +109,7 @@ func (m *machine) mesh() string { return fmt.Sprintf("%s:%d", m.address, meshPor
 func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	t.boots[m.id]++
 	b := &remote.Begin{
-		Bundle: t.trial.Bundle(), Point: t.trial.Point, Trial: t.trial.Number, ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
+		Bundle: t.trial.Bundle(), ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
 		Compute: t.world.options.Compute, Pace: t.world.options.Pace, Returns: t.world.options.Returned != nil,
 		Services: access.Services{Name: t.name, CouchDB: t.storeURL()},
 		Limits:   t.limits(m.id),

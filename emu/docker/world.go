@@ -43,7 +43,7 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
-	// Build has images built that are missing and cannot be pulled.
+	// Build has images of services built that are missing and cannot be pulled.
 	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
@@ -84,6 +84,11 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
+	if o.Images[images.Node] == "" { // It is this program, so it is at hand.
+		if _, err := images.Build(ctx, engine, images.Node, o.Progress); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
+	}
 	if w.images, err = w.resolve(ctx); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
@@ -99,8 +104,8 @@ func (w *World) resolve(ctx context.Context) (map[images.Kind]images.Image, erro
 	if w.options.Build {
 		for _, kind := range images.Built() {
 			_, err := images.Resolve(ctx, w.engine, []images.Kind{kind}, o, w.options.Progress)
-			if err == nil || o.Names[kind] != "" || !errors.Is(err, images.ErrMissing) {
-				continue // If something is wrong, it is said below.
+			if !errors.Is(err, images.ErrMissing) || o.Names[kind] != "" {
+				continue // Whatever else is wrong is said below.
 			}
 			made, err := images.Build(ctx, w.engine, kind, w.options.Progress)
 			if err != nil {

@@ -55,6 +55,22 @@ func Content(b Bodies, w *workflow.Workflow, k *Key) ([]byte, error) {
 	return b.GlobalInput(w, f.Name, globalBefore(f, at))
 }
 
+// Stated returns what stands for the n-th global input of a function where
+// nobody says what it holds: bytes of the size that the workflow states.
+func Stated(w *workflow.Workflow, function string, n int) ([]byte, error) {
+	id, ok := w.Function(function)
+	if !ok {
+		return nil, fmt.Errorf("%s has no function %s", w.Name, function)
+	}
+	for i, in := range w.Functions[id].Inputs {
+		if in.From == workflow.GlobalInput && globalBefore(&w.Functions[id], i) == n {
+			k := GlobalInput(0, id, i)
+			return Payload(in.Size, &k), nil
+		}
+	}
+	return nil, fmt.Errorf("%s of %s has no global input %d", function, w.Name, n)
+}
+
 // globalBefore counts the global inputs before one, by which their readers
 // know them.
 func globalBefore(f *workflow.Function, input int) int {
@@ -138,7 +154,7 @@ func (c *call) Input(name string) ([]byte, error) {
 func (c *call) Items(name string) ([][]byte, error) {
 	number := -1
 	for i := range c.run.function.Inputs {
-		if c.run.inputName(i) == name {
+		if InputName(c.run.workflow, c.run.function, i) == name {
 			number = i
 		}
 	}
@@ -154,13 +170,13 @@ func (c *call) Items(name string) ([][]byte, error) {
 	return items, nil
 }
 
-// inputName is what bodies call an input.
-func (r *run) inputName(i int) string {
-	in := &r.function.Inputs[i]
+// InputName is what bodies call an input of a function.
+func InputName(w *workflow.Workflow, f *workflow.Function, i int) string {
+	in := &f.Inputs[i]
 	if in.From == workflow.GlobalInput {
-		return "global_inputs." + strconv.Itoa(globalBefore(r.function, i))
+		return "global_inputs." + strconv.Itoa(globalBefore(f, i))
 	}
-	from := &r.workflow.Functions[in.From]
+	from := &w.Functions[in.From]
 	return from.Name + "." + from.Outputs[in.Output].Name
 }
 
