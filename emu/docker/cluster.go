@@ -162,7 +162,7 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 		}
 		starts.do(func() error { return c.reach(ctx, m) })
 	}
-	return starts.wait()
+	return c.blame(ctx, starts.wait())
 }
 
 // parallel does several things at the same time.
@@ -339,10 +339,35 @@ func (c *cluster) until(ctx context.Context, one testcontainers.Container, what 
 			return fmt.Errorf("%s cannot be reached: %w\n%s", what, errors.Join(context.Cause(ctx), err), tail(one))
 		case <-time.After(pause):
 		}
-		if state, err := one.State(ctx); err == nil && !state.Running && state.FinishedAt != "" && state.Status == "exited" {
-			return fmt.Errorf("%s ended with status %d:\n%s", what, state.ExitCode, tail(one))
+		if err := ended(ctx, one, what); err != nil {
+			return err
 		}
 	}
+}
+
+// ended returns an error if a container has ended: none is to.
+func ended(ctx context.Context, one testcontainers.Container, what string) error {
+	if state, err := one.State(ctx); err == nil && !state.Running && state.FinishedAt != "" && state.Status == "exited" {
+		return fmt.Errorf("%s ended with status %d:\n%s", what, state.ExitCode, tail(one))
+	}
+	return nil
+}
+
+// blame returns what an error comes from: whatever shares the network of a node
+// fails in its own way if that has ended.
+func (c *cluster) blame(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	for _, m := range c.machines {
+		if m.node == nil {
+			continue
+		}
+		if why := ended(ctx, m.node, fmt.Sprintf("node %d", m.id)); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 // tail is the end of what a container has printed.
