@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/function"
@@ -18,7 +19,8 @@ type Functions map[string]bodies.Body
 
 // Body implements function.Bodies.
 func (f Functions) Body(ctx context.Context, w *workflow.Workflow, function string) (bodies.Body, error) {
-	for _, name := range [...]string{w.Name + "/" + function, function} {
+	// Scenarios say faasflow/wordcount.
+	for _, name := range [...]string{w.Name + "/" + function, path.Base(w.Name) + "/" + function, function} {
 		if body := f[name]; body != nil {
 			return body, nil
 		}
