@@ -194,6 +194,7 @@ func TestBadUsage(t *testing.T) {
 		"list workflows figures":                                                          "one argument at most is expected",
 		"compare a":                                                                       "two arguments are expected",
 		"compare a b":                                                                     "a: there is no such run directory",
+		"compare a b c --tolerance latency=5%":                                            "--tolerance is for two runs",
 		"compare a b --tolerance speed=5%":                                                `tolerance "speed=5%"`,
 		"compare a b --tolerance latency=much":                                            `"much" is not a percentage`,
 		"plot":                                                                            "at least one argument is expected",
@@ -386,6 +387,9 @@ func TestPlotReportAndCompareTakeARun(t *testing.T) {
 		t.Errorf("the same run twice differs:\n%s", out)
 	}
 	must(t, "compare", "a", "c")
+	if out := must(t, "compare", "a", "b", "c", "--metric", "latency"); strings.Count(out, "\n") != 5 || !strings.Contains(out, "sim b  × sim a") || strings.Count(out, " 1×") != 4 {
+		t.Errorf("three runs side by side are\n%s", out)
+	}
 	status, out, stderr := flowtwin("compare", "a", "c", "--tolerance", "latency=5%", "--tolerance", "failed=0%")
 	if status != exitFailed || !strings.Contains(out, "misses the tolerance of 5 %") || !regexp.MustCompile(`^flowtwin: \d of 8 comparisons miss their tolerance\n$`).MatchString(stderr) {
 		t.Errorf("status %d, %q\n%s", status, stderr, out)
