@@ -28,7 +28,9 @@ type backend struct {
 	// constants says what becomes of those of a profile; nil if all are obeyed.
 	constants *rundir.Constants
 	// realTime: an hour of load takes an hour, and trials are run one by one.
+	// around is what a trial then takes besides its load, on the average.
 	realTime bool
+	around   time.Duration
 	// close removes what the back end has started; measured says what it has
 	// measured of itself.
 	close    func() error
@@ -44,6 +46,17 @@ type backendFlags struct {
 	images  []string
 	noPull  bool
 	pace    bool
+	// progress is what is on the screen meanwhile; nil before there is any.
+	progress *progress
+}
+
+// say tells the user something while a back end works.
+func (f *backendFlags) say(c *cobra.Command, text string) {
+	if f.progress != nil {
+		f.progress.say(text)
+	} else {
+		fmt.Fprintln(c.ErrOrStderr(), text)
+	}
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
@@ -51,7 +64,7 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
 		"(real: built-in workflows of applications)")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
-		"with --backend local, what keeps the run under a minute, unless it is 0)")
+		"where time is real, what keeps the run at about a minute, unless it is 0)")
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
 	c.Flags().BoolVar(&f.noPull, "no-pull", false, "with --backend docker, take no image from a registry")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
@@ -91,13 +104,13 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 			Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 			Record: dir,
-			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+			Warn:   func(text string) { f.say(c, "flowtwin: "+text) },
 		})
 		if err != nil {
 			return nil, failure{err}
 		}
 		b := newBackend(name, w, w.Serves())
-		b.realTime, b.constants = true, rundir.NewConstants(f.pace, w.Constants())
+		b.realTime, b.around, b.constants = true, 300*time.Millisecond, rundir.NewConstants(f.pace, w.Constants())
 		return b, nil
 	case "docker":
 		return f.openDocker(c, dir)
@@ -117,8 +130,8 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
 	o := docker.Options{
 		Compute: f.compute, Bodies: bodies.Shipped{}, Pace: f.pace, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
-		Warn:     func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
-		Progress: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "%s\n", text) },
+		Warn:     func(text string) { f.say(c, "flowtwin: "+text) },
+		Progress: func(text string) { f.say(c, text) },
 	}
 	for _, named := range f.images {
 		kind, name, ok := strings.Cut(named, "=")
@@ -136,7 +149,13 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 		return nil, failure{err}
 	}
 	b := newBackend("docker", w, w.Serves())
-	b.realTime, b.constants, b.close, b.measured = true, rundir.NewConstants(f.pace, w.Constants()), w.Close, w.Measured
+	b.realTime, b.around, b.constants, b.measured = true, 1500*time.Millisecond, rundir.NewConstants(f.pace, w.Constants()), w.Measured
+	b.close = func() error {
+		if c.Context().Err() != nil {
+			f.say(c, "interrupted: removing the containers (a second Ctrl-C leaves them to flowtwin clean)")
+		}
+		return w.Close()
+	}
 	return b, nil
 }
 
@@ -164,8 +183,6 @@ func simulated() map[string]string {
 // How long a run in real time is by default.
 const (
 	patience = 45 * time.Second
-	// around is what a trial takes besides its load.
-	around   = 300 * time.Millisecond
 	shortest = time.Second
 )
 
@@ -176,7 +193,7 @@ func (f *backendFlags) fit(c *cobra.Command, b *backend, plan *scenarios.Plan, f
 	if !b.realTime || c.Flags().Changed("limit") {
 		return plan, nil
 	}
-	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*around)
+	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*b.around)
 	if whole <= patience {
 		return plan, nil
 	}
@@ -186,7 +203,7 @@ func (f *backendFlags) fit(c *cobra.Command, b *backend, plan *scenarios.Plan, f
 		trials = 1
 		options.Settings = append(settings, "trials=1")
 	}
-	options.Limit = max(patience/time.Duration(len(plan.Points)*trials)-around, shortest).Truncate(100 * time.Millisecond)
+	options.Limit = max(patience/time.Duration(len(plan.Points)*trials)-b.around, shortest).Truncate(100 * time.Millisecond)
 	fmt.Fprintf(c.ErrOrStderr(), "%s runs in real time, and all of this scenario takes about %s: each point is run %s, with the first %s of its load.\n"+
 		"All of it: --limit 0 --trials %d\n", b.name, whole.Round(time.Second), times(trials), options.Limit, plan.Trials)
 	return scenarios.Load(file, options)

@@ -239,7 +239,8 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	}, options...)...)
 	if err == nil {
 		if err = one.Start(ctx); err != nil { // It has been made, but does not do what it is to.
-			err = fmt.Errorf("%w; %s", err, c.tail(one))
+			said := strings.TrimPrefix(err.Error(), "started hook: wait until ready: ")
+			err = fmt.Errorf("%s; %s", said, c.tail(one))
 		}
 	}
 	if ctx.Err() != nil {
