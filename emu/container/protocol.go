@@ -43,8 +43,6 @@ const (
 // Setup is what a container is told before its first task.
 type Setup struct {
 	Bundle   *scenarios.Bundle
-	Point    int
-	Trial    int
 	Node     engine.NodeID
 	Services access.Services
 	// Topic is the container's own; empty where nothing is streamed.

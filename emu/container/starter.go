@@ -142,7 +142,7 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 	}()
 	setup := Setup{
 		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace,
-		Bundle: n.Trial.Bundle(), Point: n.Trial.Point, Trial: n.Trial.Number, Start: n.Clock.Start(),
+		Bundle: n.Trial.Bundle(), Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)
 	go func() { // Both take their time.

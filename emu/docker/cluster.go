@@ -165,31 +165,52 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 		m := &machine{id: id, address: c.at(firstNode + int(id))}
 		fresh = append(fresh, m)
 	}
+	var what []string
 	if len(fresh) > 0 {
-		c.world.options.Progress(fmt.Sprintf("starting %d nodes", len(fresh)))
+		what = append(what, fmt.Sprintf("%d nodes", len(fresh)))
+	}
+	broker = broker && c.kafka == nil
+	if broker {
+		what = append(what, "Kafka")
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	c.world.options.Progress("starting " + strings.Join(what, " and "))
+	began := time.Now()
+	var starts parallel
+	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
+		starts.do(func() error { return c.startBroker(ctx) })
 	}
 	c.machines = append(c.machines, fresh...)
-	var starts parallel
 	for _, m := range fresh {
-		starts.do(func() error { return c.start(ctx, m) })
+		starts.do(func() error { return c.raise(ctx, m, broker) })
 	}
 	if err := starts.wait(); err != nil {
 		return err
 	}
-	starts = parallel{}
-	if c.couch == nil {
-		starts.do(func() error { return c.startStore(ctx) })
+	c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	return nil
+}
+
+// raise starts a machine, and its services as soon as there is a network for
+// them to share.
+func (c *cluster) raise(ctx context.Context, m *machine, broker bool) error {
+	if err := c.start(ctx, m); err != nil {
+		return err
 	}
-	if broker && c.kafka == nil {
-		starts.do(func() error { return c.startBroker(ctx) })
-	}
-	for _, m := range fresh {
-		if m.id >= scenarios.FirstWorker {
-			starts.do(func() error { return c.startMemory(ctx, m) })
+	var services parallel
+	services.do(func() error { return c.reach(ctx, m) })
+	switch {
+	case m.id >= scenarios.FirstWorker:
+		services.do(func() error { return c.startMemory(ctx, m) })
+	case m.id == scenarios.StorageNode:
+		services.do(func() error { return c.startStore(ctx) })
+		if broker {
+			services.do(func() error { return c.startBroker(ctx) })
 		}
-		starts.do(func() error { return c.reach(ctx, m) })
 	}
-	return starts.wait()
+	return services.wait()
 }
 
 // parallel does several things at the same time.
@@ -280,6 +301,8 @@ func (c *cluster) start(ctx context.Context, m *machine) (err error) {
 		}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			h.CapAdd = append(h.CapAdd, "NET_ADMIN")
+			// Any kernel has it, and it follows a limit that changes at once.
+			h.Sysctls = map[string]string{"net.ipv4.tcp_congestion_control": "reno"}
 			if m.id >= scenarios.FirstWorker { // It starts function containers.
 				h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: hostSocket(c.world.engine.DaemonHost()), Target: engineSocket})
 			}
@@ -342,7 +365,6 @@ func (c *cluster) startBroker(ctx context.Context) (err error) {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
-	c.world.options.Progress("starting Kafka")
 	c.kafka, err = c.run(ctx, m, "kafka", c.world.images[images.Kafka].Name, in(m), testcontainers.WithEnv(env),
 		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(startTime)))
 	return err

@@ -109,7 +109,7 @@ func (m *machine) mesh() string { return fmt.Sprintf("%s:%d", m.address, meshPor
 func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	t.boots[m.id]++
 	b := &remote.Begin{
-		Bundle: t.trial.Bundle(), Point: t.trial.Point, Trial: t.trial.Number, ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
+		Bundle: t.trial.Bundle(), ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
 		Compute: t.world.options.Compute, Pace: t.world.options.Pace,
 		Services: access.Services{Name: t.name, CouchDB: t.storeURL()},
 		Limits:   t.limits(m.id),
@@ -167,7 +167,7 @@ func (t *trial) limits(id engine.NodeID) htb.Limits {
 	if link == units.Unlimited {
 		link = t.trial.Profile.Network.Link
 	}
-	l := htb.Limits{ControlPort: meshPort}
+	l := htb.Limits{ControlPorts: []uint16{meshPort, harnessPort}}
 	if link != units.Unlimited {
 		// A link is what gets through, of payload; the kernel counts frames.
 		l.LinkOut = float64(link) / scenarios.PayloadShare
@@ -206,9 +206,7 @@ func (t *trial) measure() error {
 	}
 	want := float64(limit) * scenarios.PayloadShare
 	text := fmt.Sprintf("%.2f MB/s of payload in, %.2f out; %.2f wanted", rates[probe.Out]/1e6, rates[probe.In]/1e6, want/1e6)
-	t.world.mu.Lock()
-	t.world.measured[name] = text
-	t.world.mu.Unlock()
+	t.world.note(name, text)
 	const tolerance = 0.02
 	if worst := max(math.Abs(rates[probe.Out]/want-1), math.Abs(rates[probe.In]/want-1)); worst > tolerance && t.world.options.Warn != nil {
 		t.world.options.Warn(fmt.Sprintf("the %s does not hold to %.0f %%: %s", name, tolerance*100, text))

@@ -43,8 +43,6 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
-	// Build has images that are missing built.
-	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
@@ -83,6 +81,11 @@ func New(ctx context.Context, o Options) (*World, error) {
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
 	w.sweep(ctx)
+	if o.Images[images.Node] == "" { // It is this program, so it is at hand.
+		if _, err := images.Build(ctx, engine, images.Node, o.Progress); err != nil {
+			return nil, errors.Join(err, engine.Close())
+		}
+	}
 	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -135,11 +138,19 @@ func (w *World) Constants() []profile.Constant {
 	})
 }
 
-// Measured says what was measured of the cluster before trials.
+// Measured says what was measured of the cluster before trials: how long it took
+// to start, and what caps let through.
 func (w *World) Measured() map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.measured)
+}
+
+// note keeps what was measured.
+func (w *World) note(name, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.measured[name] = text
 }
 
 // Run runs a trial and hands its records to r. It ends early, with the error
@@ -147,7 +158,7 @@ func (w *World) Measured() map[string]string {
 // any error the next trial has a new cluster.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
 	err := harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
-		c, err := w.up(ctx, len(t.Cluster.Workers), t.Streams())
+		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
 			return nil, err
 		}

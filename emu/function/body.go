@@ -138,7 +138,7 @@ func (c *call) Input(name string) ([]byte, error) {
 func (c *call) Items(name string) ([][]byte, error) {
 	number := -1
 	for i := range c.run.function.Inputs {
-		if c.run.inputName(i) == name {
+		if InputName(c.run.workflow, c.run.function, i) == name {
 			number = i
 		}
 	}
@@ -154,13 +154,13 @@ func (c *call) Items(name string) ([][]byte, error) {
 	return items, nil
 }
 
-// inputName is what bodies call an input.
-func (r *run) inputName(i int) string {
-	in := &r.function.Inputs[i]
+// InputName is what bodies call an input of a function.
+func InputName(w *workflow.Workflow, f *workflow.Function, i int) string {
+	in := &f.Inputs[i]
 	if in.From == workflow.GlobalInput {
-		return "global_inputs." + strconv.Itoa(globalBefore(r.function, i))
+		return "global_inputs." + strconv.Itoa(globalBefore(f, i))
 	}
-	from := &r.workflow.Functions[in.From]
+	from := &w.Functions[in.From]
 	return from.Name + "." + from.Outputs[in.Output].Name
 }
 

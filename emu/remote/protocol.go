@@ -30,8 +30,6 @@ const (
 // Begin is what a node needs to take part in a trial.
 type Begin struct {
 	Bundle *scenarios.Bundle
-	Point  int
-	Trial  int
 	ID     engine.NodeID
 	// Listen is the address that its peers reach it at.
 	Listen   string

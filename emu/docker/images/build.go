@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ type Made struct {
 	Inside string `json:"inside"`
 	Size   int64  `json:"size"` // bytes
 	// New: it was not there before.
-	New  bool          `json:"new"`
+	New bool `json:"new"`
+	// Took is how long it has taken to build it, or to see that it is there.
 	Took time.Duration `json:"took_ns"`
 }
 
@@ -65,6 +67,16 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 	if progress == nil {
 		progress = func(string) {}
 	}
+	made, err := build(ctx, c, kind, progress)
+	if err != nil && ctx.Err() != nil {
+		// What a command says that was interrupted is of no interest.
+		err = fmt.Errorf("building the image %s: %w", kind, ctx.Err())
+	}
+	made.Took = time.Since(start)
+	return made, err
+}
+
+func build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
 	version, err := c.ServerVersion(ctx)
 	if err != nil {
 		return Made{}, fmt.Errorf("asking the Docker engine for its version: %w", err)
@@ -106,7 +118,7 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 			return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 		}
 	}
-	made.Size, made.Took = there.Size, time.Since(start)
+	made.Size = there.Size
 	return made, nil
 }
 
@@ -119,7 +131,7 @@ func (b *builder) make(ctx context.Context, kind Kind, name string, r recipe) er
 	if _, err := b.load(ctx, name, files, r.changes, labels); err != nil {
 		return err
 	}
-	return b.removeReplaced(ctx, kind)
+	return b.removeReplaced(ctx, kind, name)
 }
 
 // load makes an image of files, and returns its identifier. Without a name it
@@ -146,15 +158,24 @@ func (b *builder) load(ctx context.Context, name string, files archive, changes 
 	return last, nil
 }
 
+// kept is how long images of programs that were flowtwin once are kept.
+const kept = 24 * time.Hour
+
 // removeReplaced removes images of ours that a newer one has taken the name
-// from. One that a container still uses stays.
-func (b *builder) removeReplaced(ctx context.Context, kind Kind) error {
-	old, err := b.client.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", LabelKind+"="+string(kind)), filters.Arg("dangling", "true"))})
+// from, and those of nodes that are old, because each change of flowtwin makes
+// another. One that a container still uses stays.
+func (b *builder) removeReplaced(ctx context.Context, kind Kind, name string) error {
+	all, err := b.client.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", LabelKind+"="+string(kind)))})
 	if err != nil {
-		return fmt.Errorf("looking for the image's predecessor: %w", err)
+		return fmt.Errorf("looking for the image's predecessors: %w", err)
 	}
-	for _, i := range old {
+	for _, i := range all {
+		nameless := !slices.ContainsFunc(i.RepoTags, func(tag string) bool { return tag != "<none>:<none>" })
+		old := kind == Node && len(i.RepoTags) == 1 && i.RepoTags[0] != name && strings.HasPrefix(i.RepoTags[0], kind.repository()+":") &&
+			time.Since(time.Unix(i.Created, 0)) > kept
+		if !nameless && !old {
+			continue
+		}
 		if _, err := b.client.ImageRemove(ctx, i.ID, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
 			return fmt.Errorf("removing the image's predecessor: %w", err)
 		}
