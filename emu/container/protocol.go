@@ -54,6 +54,8 @@ type Setup struct {
 	Compute string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 }
 
 // command is what an agent tells a container. One field is set.

@@ -105,7 +105,7 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	s.runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &rules, Facts: facts.New(t),
 		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
-		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Now: s.clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Returns: o.Returns, Now: s.clock.Now,
 	})
 	if o.Topic != "" {
 		s.runtime.Sink = s

@@ -41,6 +41,8 @@ type Config struct {
 	Compute  string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Listen is the address that the containers reach their agent at; its port
 	// is 0.
 	Listen string
@@ -141,7 +143,7 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 		c.mu.Unlock()
 	}()
 	setup := Setup{
-		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace,
+		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace, Returns: c.config.Returns,
 		Bundle: n.Trial.Bundle(), Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)

@@ -110,7 +110,7 @@ func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	t.boots[m.id]++
 	b := &remote.Begin{
 		Bundle: t.trial.Bundle(), ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
-		Compute: t.world.options.Compute, Pace: t.world.options.Pace,
+		Compute: t.world.options.Compute, Pace: t.world.options.Pace, Returns: t.world.options.Returned != nil,
 		Services: access.Services{Name: t.name, CouchDB: t.storeURL()},
 		Limits:   t.limits(m.id),
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/profile"
@@ -43,12 +44,19 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
+	// Build has images of Redis and Kafka built that are missing and cannot be
+	// pulled.
+	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
 	// Warn, if set, is told of what went wrong in a trial that was not to,
 	// Progress of what takes a while.
 	Warn, Progress func(string)
+	// Returned, if set, is told of each task that has run, with what its body
+	// has posted that no other function reads. It is called by one goroutine at
+	// a time, and before the invocation has ended.
+	Returned func(*agent.Report)
 }
 
 // World runs trials on one cluster, one at a time.
@@ -81,13 +89,7 @@ func New(ctx context.Context, o Options) (*World, error) {
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
 	w.sweep(ctx)
-	if o.Images[images.Node] == "" { // It is this program, so it is at hand.
-		if _, err := images.Build(ctx, engine, images.Node, o.Progress); err != nil {
-			return nil, errors.Join(err, engine.Close())
-		}
-	}
-	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
-	if err != nil {
+	if w.images, err = w.resolve(ctx); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return w, nil
@@ -118,6 +120,37 @@ func (w *World) sweep(ctx context.Context) {
 	if err := errors.Join(err, failed); err != nil && ctx.Err() == nil && w.options.Warn != nil {
 		w.options.Warn("what runs that were killed have left cannot be removed: " + err.Error())
 	}
+}
+
+// resolve finds the images. What is missing is built, if it is to be.
+func (w *World) resolve(ctx context.Context) (map[images.Kind]images.Image, error) {
+	o := images.Options{Names: maps.Clone(w.options.Images), NoPull: w.options.NoPull}
+	if o.Names == nil {
+		o.Names = map[images.Kind]string{}
+	}
+	for _, kind := range images.Built() {
+		if kind != images.Node && !w.options.Build { // The node's is this program, so it is at hand.
+			continue
+		}
+		_, err := images.Resolve(ctx, w.engine, []images.Kind{kind}, o, w.options.Progress)
+		if err == nil || o.Names[kind] != "" || !errors.Is(err, images.ErrMissing) {
+			continue // If something is wrong, it is said below.
+		}
+		made, err := images.Build(ctx, w.engine, kind, w.options.Progress)
+		if err != nil {
+			return nil, err
+		}
+		o.Names[kind] = made.Name
+	}
+	return images.Resolve(ctx, w.engine, images.Kinds(), o, w.options.Progress)
+}
+
+// Up brings up a cluster of so many workers, with a broker if something is to
+// be streamed, so that the first trial finds it there. Without it, that trial
+// does.
+func (w *World) Up(ctx context.Context, workers int, streams bool) error {
+	_, err := w.up(ctx, workers, streams)
+	return err
 }
 
 // Serves names what stands for each service.
@@ -162,7 +195,7 @@ func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) 
 		if err != nil {
 			return nil, err
 		}
-		return c.begin(ctx, t, o)
+		return c.begin(ctx, t, records.Tap(o, w.options.Returned))
 	}, w.options.Warn)
 	if err != nil {
 		w.spoiled = true

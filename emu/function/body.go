@@ -229,6 +229,9 @@ func (c *call) post(name string, list bool, payloads [][]byte) error {
 	for i, p := range payloads {
 		data[i] = datum{c.run.key(number, i, len(payloads)), p}
 	}
+	if i := c.run.task; c.run.runtime.Returns && c.run.runtime.unread[i.Invocation.Workflow][i.Function][number] {
+		c.run.result.Returned = append(c.run.result.Returned, Returned{number, payloads})
+	}
 	return c.run.post(c.ctx, number, data)
 }
 

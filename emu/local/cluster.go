@@ -112,7 +112,7 @@ func (c *cluster) boot(m *machine, listen string) error {
 	m.boot++
 	config := node.Config{
 		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
-		Work: c.options.Work, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
+		Work: c.options.Work, Returns: c.options.Returned != nil, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
 	}
 	var err error
 	if c.options.Record != "" {

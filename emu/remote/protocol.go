@@ -38,6 +38,8 @@ type Begin struct {
 	Compute  string
 	// Pace makes the node as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Record: what its engine is told is sent along.
 	Record bool
 	// Functions says how its containers are to be started, for the node's own

@@ -44,6 +44,9 @@ type recipe struct {
 	hash string
 	// inside and serves are the words of the labels.
 	inside, serves string
+	// program is the path of a Go program that is not flowtwin, "" if the image
+	// is of none.
+	program string
 	// changes are instructions of a Dockerfile.
 	changes []string
 	// files makes the image's contents.
@@ -64,9 +67,6 @@ type builder struct {
 // Progress, if not nil, is told what takes time, a line each.
 func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
 	start := time.Now()
-	if progress == nil {
-		progress = func(string) {}
-	}
 	made, err := build(ctx, c, kind, progress)
 	if err != nil && ctx.Err() != nil {
 		// What a command says that was interrupted is of no interest.
@@ -77,16 +77,11 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 }
 
 func build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
-	version, err := c.ServerVersion(ctx)
-	if err != nil {
-		return Made{}, fmt.Errorf("asking the Docker engine for its version: %w", err)
-	}
-	temp, err := sweep.MakeTemp("images")
+	b, end, err := newBuilder(ctx, c, progress)
 	if err != nil {
 		return Made{}, err
 	}
-	defer os.RemoveAll(temp)
-	b := &builder{c, version.Arch, temp, progress}
+	defer end()
 	var r recipe
 	switch kind {
 	case Node:
@@ -103,18 +98,39 @@ func build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 	if err != nil {
 		return Made{}, fmt.Errorf("building the image %s: %w", kind, err)
 	}
-	made := Made{Kind: kind, Name: kind.repository() + ":" + r.tag, Inside: r.inside}
-	there, err := c.ImageInspect(ctx, made.Name)
+	return b.ensure(ctx, kind, kind.repository()+":"+r.tag, r)
+}
+
+// newBuilder returns a builder, and what ends its work.
+func newBuilder(ctx context.Context, c client.APIClient, progress func(string)) (*builder, func(), error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	version, err := c.ServerVersion(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking the Docker engine for its version: %w", err)
+	}
+	temp, err := sweep.MakeTemp("images")
+	if err != nil {
+		return nil, nil, err
+	}
+	return &builder{c, version.Arch, temp, progress}, func() { os.RemoveAll(temp) }, nil
+}
+
+// ensure makes an image of a recipe, unless it is there.
+func (b *builder) ensure(ctx context.Context, kind Kind, name string, r recipe) (Made, error) {
+	made := Made{Kind: kind, Name: name, Inside: r.inside}
+	there, err := b.client.ImageInspect(ctx, made.Name)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 	}
 	if err != nil || there.Config == nil || there.Config.Labels[LabelRecipe] != r.hash {
-		progress(fmt.Sprintf("%s: building it of %s", made.Name, r.inside))
+		b.progress(fmt.Sprintf("%s: building it of %s", made.Name, r.inside))
 		if err := b.make(ctx, kind, made.Name, r); err != nil {
 			return Made{}, fmt.Errorf("building the image %s: %w", made.Name, err)
 		}
 		made.New = true
-		if there, err = c.ImageInspect(ctx, made.Name); err != nil {
+		if there, err = b.client.ImageInspect(ctx, made.Name); err != nil {
 			return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 		}
 	}
@@ -128,6 +144,9 @@ func (b *builder) make(ctx context.Context, kind Kind, name string, r recipe) er
 		return err
 	}
 	labels := map[string]string{LabelKind: string(kind), LabelInside: r.inside, LabelServes: r.serves, LabelRecipe: r.hash}
+	if r.program != "" {
+		labels[LabelProgram] = r.program
+	}
 	if _, err := b.load(ctx, name, files, r.changes, labels); err != nil {
 		return err
 	}
