@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -429,14 +428,16 @@ func (c *cluster) remove() error {
 		}
 	}
 	all, err := faults.Labelled(ctx, c.world.engine, map[string]string{sweep.LabelCluster: c.id})
-	var removals parallel
-	for _, id := range all {
-		removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
+	if err == nil {
+		var removals parallel
+		for _, id := range all {
+			removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
+		}
+		_ = removals.wait() // What is left is tried again.
+		// What its nodes were about to start is there now, and the network.
+		_, err = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
 	}
-	errs := []error{err, removals.wait()}
-	// What its nodes were about to start is there now, and the network.
-	_, err = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err != nil {
 		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean removes the rest): %w", err)
 	}
 	return nil

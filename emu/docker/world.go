@@ -206,6 +206,9 @@ func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) 
 // up returns a cluster that has so many workers, and a broker if that is
 // wanted.
 func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if w.spoiled {
 		if err := w.remove(); err != nil {
 			return nil, err
@@ -220,15 +223,15 @@ func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, err
 	return w.cluster, w.cluster.grow(ctx, workers, broker)
 }
 
-// remove removes the cluster.
+// remove removes the cluster. If that fails, it can be tried again.
 func (w *World) remove() error {
-	w.spoiled = false
-	if w.cluster == nil {
-		return nil
+	if w.cluster != nil {
+		if err := w.cluster.remove(); err != nil {
+			return err
+		}
 	}
-	c := w.cluster
-	w.cluster = nil
-	return c.remove()
+	w.cluster, w.spoiled = nil, false
+	return nil
 }
 
 // Close removes the cluster. Nothing is left of it.
