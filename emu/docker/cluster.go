@@ -22,20 +22,13 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/faults"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
-
-// subnets is where the networks of clusters are: RFC 2544 keeps these addresses
-// for benchmarks, so they are nobody's.
-var subnets = netip.MustParsePrefix("198.18.0.0/15")
-
-// subnetBits is the length of a cluster's prefix: it has 4,096 addresses, 256
-// of them for nodes.
-const subnetBits = 20
 
 // Ports of a node, below those that the kernel gives to clients.
 const (
@@ -81,25 +74,30 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	for prefix := netip.PrefixFrom(subnets.Addr(), subnetBits); subnets.Contains(prefix.Addr()); prefix = next(prefix) {
+	taken, err := subnets.Routes()
+	if err != nil {
+		return nil, err
+	}
+	free, users := subnets.Free(taken)
+	for _, subnet := range free {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		making, cancel := making(ctx)
 		c.network, err = networks.New(making, networks.WithInternal(), networks.WithLabels(labels),
-			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: prefix}}}))
+			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}}))
 		cancel()
 		switch {
 		case err == nil:
-			c.subnet = prefix
+			c.subnet = subnet
 			c.watch = faults.NewWatch(w.engine, map[string]string{sweep.LabelCluster: c.id}, nameOf)
 			return c, nil
-		case !strings.Contains(err.Error(), "overlap"):
+		case !strings.Contains(err.Error(), "overlap"): // Others make networks at the same time.
 			return nil, fmt.Errorf("a network for the cluster cannot be made: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("all addresses of %s are in use, so there can be no network for the cluster: "+
-		"flowtwin clean removes what others have left, docker network ls shows the networks: %w", subnets, err)
+	return nil, fmt.Errorf("there is no network /%d left in %s for the cluster (%s): "+
+		"flowtwin clean removes those of runs that were killed, docker network ls shows the others", subnets.Bits, subnets.All, strings.Join(users, ", "))
 }
 
 // making is the context of what is made: if that is given up, it is not known
@@ -132,13 +130,6 @@ func prepareEnvironment() {
 			_ = os.Setenv(name, value) // Never fails for such names.
 		}
 	}
-}
-
-func next(p netip.Prefix) netip.Prefix {
-	a := p.Addr().As4()
-	n := uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
-	n += 1 << (32 - p.Bits())
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), p.Bits())
 }
 
 // at returns an address of the cluster's by its number.
@@ -427,17 +418,9 @@ func (c *cluster) remove() error {
 			m.remote.Close()
 		}
 	}
-	all, err := faults.Labelled(ctx, c.world.engine, map[string]string{sweep.LabelCluster: c.id})
-	if err == nil {
-		var removals parallel
-		for _, id := range all {
-			removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
-		}
-		_ = removals.wait() // What is left is tried again.
-		// What its nodes were about to start is there now, and the network.
-		_, err = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
-	}
-	if err != nil {
+	// The second time for what its nodes were about to start.
+	_, _ = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
+	if _, err := sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id}); err != nil {
 		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean removes the rest): %w", err)
 	}
 	return nil

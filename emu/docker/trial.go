@@ -16,6 +16,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/faults"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/probe"
 	"github.com/flowtwin/flowtwin/emu/remote"
@@ -135,9 +136,9 @@ func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 			// Each worker has 250 of the addresses, as far as they go.
 			worker := int(m.id - scenarios.FirstWorker)
 			const each = 250
-			if 256*(worker+2) > 1<<(32-subnetBits) {
+			if 256*(worker+2) > 1<<(32-subnets.Bits) {
 				return nil, nil, fmt.Errorf("%d workers whose containers are limited: there are addresses for those of %d",
-					len(t.trial.Cluster.Workers), 1<<(32-subnetBits)/256-1)
+					len(t.trial.Cluster.Workers), 1<<(32-subnets.Bits)/256-1)
 			}
 			b.Functions.Addresses, b.Functions.Count = t.at(256*(worker+1)).String(), each
 		}

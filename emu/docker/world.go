@@ -21,6 +21,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
@@ -158,7 +159,7 @@ func (w *World) Serves() map[string]string {
 	return map[string]string{
 		"store": w.images[images.CouchDB].Served, "memory": w.images[images.Redis].Served, "broker": w.images[images.Kafka].Served,
 		"functions": fmt.Sprintf("containers that %s (image %s)", w.work.Does, w.images[images.Node].Name),
-		"network":   "a bridge in " + strings.TrimSpace(subnets.String()) + ", bandwidth limited by the kernel (HTB)",
+		"network":   "a bridge in " + subnets.All.String() + ", bandwidth limited by the kernel (HTB)",
 	}
 }
 
