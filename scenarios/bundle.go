@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -41,4 +42,16 @@ func (b *Bundle) Trial(r *schedulers.Registry) (*Trial, error) {
 		return nil, fmt.Errorf("%s: there is no trial %d of point %d", b.Name, b.Number, b.Point)
 	}
 	return plan.Trial(b.Point, b.Number), nil
+}
+
+// MarshalBinary writes the bundle for another process, as JSON.
+func (b *Bundle) MarshalBinary() ([]byte, error) {
+	type plain Bundle // Without this method.
+	return json.Marshal((*plain)(b))
+}
+
+// UnmarshalBinary reads what MarshalBinary has written.
+func (b *Bundle) UnmarshalBinary(text []byte) error {
+	type plain Bundle
+	return json.Unmarshal(text, (*plain)(b))
 }

@@ -45,6 +45,9 @@ type Setup struct {
 	Bundle   *scenarios.Bundle
 	Node     engine.NodeID
 	Services access.Services
+	// Relay, if set, is the address of a shape.Relay that connections to the
+	// services of the storage node go through.
+	Relay string
 	// Topic is the container's own; empty where nothing is streamed.
 	Topic string
 	// Start is when the trial has started, by the machine's clock. It changes

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -175,6 +176,11 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	c.machines = append(c.machines, fresh...)
 	for _, m := range fresh {
 		starts.do(func() error { return c.raise(ctx, m, broker) })
+	}
+	for _, m := range c.machines {
+		if m.node != nil && m.remote == nil && !slices.Contains(fresh, m) { // An earlier trial has killed it.
+			starts.do(func() error { return c.revive(ctx, m) })
+		}
 	}
 	if err := starts.wait(); err != nil {
 		return err
@@ -362,6 +368,18 @@ func (c *cluster) startBroker(ctx context.Context) (err error) {
 
 func (c *cluster) brokers() []string {
 	return []string{fmt.Sprintf("%s:%d", c.machines[scenarios.StorageNode].address, images.KafkaPort)}
+}
+
+// revive starts a machine again that has been killed. It is empty.
+func (c *cluster) revive(ctx context.Context, m *machine) error {
+	ids := []string{m.node.GetContainerID()}
+	if m.redis != nil { // Which shares the network of the new one.
+		ids = append(ids, m.redis.GetContainerID())
+	}
+	if err := faults.Start(ctx, c.world.engine, ids...); err != nil {
+		return err
+	}
+	return c.reach(ctx, m)
 }
 
 // startTime is how long something may take to start.

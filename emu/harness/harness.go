@@ -38,20 +38,25 @@ type Cluster interface {
 }
 
 // Faults are what can be done to a cluster. Each is undone by the same call
-// the other way round.
+// the other way round. Of a node that has been killed, only Restart and Part are
+// asked; it comes back with its link as it was, and not standing still.
 type Faults interface {
 	// Kill stops a node with everything on it, Restart brings it back empty.
 	Kill(engine.NodeID) error
 	Restart(engine.NodeID) error
 	// Freeze makes a node stand still, or go on.
 	Freeze(n engine.NodeID, still bool) error
-	// Part keeps two nodes apart, or lets them meet again.
+	// Part keeps two nodes apart, or lets them meet again, as far as they are
+	// there. To keep them apart twice is the same as once.
 	Part(a, b engine.NodeID, apart bool) error
 	// Slow divides the bandwidth of a node's link by a factor, 1 is none.
 	Slow(n engine.NodeID, factor float64) error
-	// StopService stops the services of the storage node, or the memory of a
-	// worker, which is then empty; or starts them again.
-	StopService(n engine.NodeID, stopped bool) error
+	// StopStore makes the services of the storage node stand still: they keep
+	// what they have; or has them go on.
+	StopStore(stopped bool) error
+	// LoseMemory stops the memory of a worker, and starts it again: it is then
+	// empty.
+	LoseMemory(engine.NodeID) error
 	// Crash kills a container that runs a function, if there is one.
 	Crash(engine.WorkflowID, workflow.FunctionID) error
 }
@@ -69,12 +74,14 @@ const settleTime = 2 * time.Second
 func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start, warn func(string)) (err error) {
 	var generator *load.Generator
 	progress := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
 		select {
 		case progress <- struct{}{}:
 		default:
 		}
-	})
+	}, cancel)
 	c, err := start(ctx, t, collector)
 	if err != nil {
 		// What is cut short fails in many ways, of which none matters.
@@ -99,11 +106,11 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	if err := c.Begin(timer); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
 	var playing sync.WaitGroup
+	faulty, peace := context.WithCancel(ctx)
 	playing.Go(func() {
-		p := player{cluster: c, nodes: scenarios.FirstWorker + engine.NodeID(len(t.Cluster.Workers))}
-		if err := p.play(ctx, t.Faults, timer.Now); err != nil {
+		p := newPlayer(c, t.Faults, scenarios.FirstWorker+engine.NodeID(len(t.Cluster.Workers)))
+		if err := p.play(faulty, timer.Now); err != nil {
 			cancel(err)
 		}
 	})
@@ -116,7 +123,7 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	})
 	// Faults that are to come after the last invocation are not waited for.
 	defer playing.Wait()
-	defer cancel(nil)
+	defer peace()
 	generator.Run(ctx)
 	for collector.Open() > 0 && ctx.Err() == nil {
 		select {
@@ -127,6 +134,8 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	peace()
+	playing.Wait()
 	settle(ctx, c)
 	tell(warn, collector, len(t.Faults) > 0)
 	return context.Cause(ctx)

@@ -28,6 +28,8 @@ type Node struct {
 	inputs  io.Writer
 	numbers uint64
 	answers map[uint64]chan *answer
+	// doomed: that the connection ends is no news.
+	doomed bool
 }
 
 // Dial connects with a node, which is given a name for errors.
@@ -79,9 +81,14 @@ func (n *Node) listen() {
 	n.Line.Close()
 	n.mu.Lock()
 	close(n.gone)
+	var err error
+	if !n.doomed {
+		err = fmt.Errorf("%s has ended, and not because of a fault", n.name)
+	}
+	stream := n.stream
 	n.mu.Unlock()
-	if stream, _ := n.trial(); stream != nil {
-		stream.end()
+	if stream != nil {
+		stream.end(err)
 	}
 }
 
@@ -97,8 +104,28 @@ func (n *Node) Gone() <-chan struct{} { return n.gone }
 
 // Close takes leave of the node, which then ends.
 func (n *Node) Close() {
+	n.Doom()
 	n.Line.Close()
 	<-n.gone
+}
+
+// Doom says that the node is about to be killed, so that its end is no news;
+// Bury that it has been. What it has told by then counts.
+func (n *Node) Doom() {
+	n.mu.Lock()
+	n.doomed = true
+	n.mu.Unlock()
+}
+
+// Bury returns when nothing comes from the node any more.
+func (n *Node) Bury() {
+	// Its system may have gone with it, and then nobody ends the connection.
+	const patience = 200 * time.Millisecond
+	select {
+	case <-n.gone:
+	case <-time.After(patience):
+	}
+	n.Close()
 }
 
 // ask has the node do something, and waits for its answer.
@@ -149,7 +176,7 @@ func (n *Node) lost(err error) error {
 // its engine is told to inputs, if that is to be recorded.
 func (n *Node) Begin(ctx context.Context, b *Begin, m *Merger, inputs io.Writer) error {
 	n.mu.Lock()
-	n.stream, n.inputs = m.add(n), inputs
+	n.stream, n.inputs = m.add(n.mark), inputs
 	n.mu.Unlock()
 	b.Record = inputs != nil
 	_, err := n.ask(ctx, &command{Begin: b})
@@ -158,7 +185,11 @@ func (n *Node) Begin(ctx context.Context, b *Begin, m *Merger, inputs io.Writer)
 
 // Connect connects the node with its peers.
 func (n *Node) Connect(ctx context.Context, addresses map[engine.NodeID]string) error {
-	_, err := n.ask(ctx, &command{Connect: addresses})
+	all := make([]peer, 0, len(addresses))
+	for id, address := range addresses {
+		all = append(all, peer{id, address})
+	}
+	_, err := n.ask(ctx, &command{Connect: all})
 	return err
 }
 
