@@ -32,6 +32,8 @@ type backend struct {
 	// around is what a trial then takes besides its load, on the average.
 	realTime bool
 	around   time.Duration
+	// check says whether a trial can be run.
+	check func(*scenarios.Trial) error
 	// close removes what the back end has started; measured says what it has
 	// measured of itself.
 	close    func() error
@@ -116,7 +118,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 func newBackend(name string, w rundir.World, serves map[string]string) *backend {
 	return &backend{
 		name: name, world: w, serves: serves,
-		close: func() error { return nil }, measured: func() map[string]string { return nil },
+		check: func(*scenarios.Trial) error { return nil }, close: func() error { return nil }, measured: func() map[string]string { return nil },
 	}
 }
 
@@ -174,6 +176,7 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 	}
 	b := newBackend("docker", w, w.Serves())
 	b.realTime, b.around, b.constants, b.measured = true, 1500*time.Millisecond, rundir.NewConstants(f.pace, w.Constants()), w.Measured
+	b.check = docker.Check
 	b.close = func() error {
 		if c.Context().Err() != nil {
 			f.say(c, "interrupted: removing the containers (a second Ctrl-C leaves them to flowtwin clean)")
@@ -183,9 +186,14 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 	return b, nil
 }
 
-// checkBodies finds out before a run whether there is real work for all of its
-// functions, if that was asked for.
-func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
+// check finds out before a run whether the back end can run all of it, and
+// whether there is real work for all of its functions, if that was asked for.
+func (f *backendFlags) check(b *backend, plan *scenarios.Plan) error {
+	for point := range plan.Points {
+		if err := b.check(plan.Trial(point, 0)); err != nil {
+			return err
+		}
+	}
 	if f.compute != "real" || f.command != "" {
 		return nil
 	}

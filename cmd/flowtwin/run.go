@@ -138,8 +138,8 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.where.checkBodies(plan); err != nil {
-		return nil, err
+	if err := f.where.check(b, plan); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
 	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {
 		return nil, errors.Join(err, b.close())
@@ -160,7 +160,8 @@ func (f *runFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 	switch {
 	case err != nil:
 	case b.realTime && f.parallel > 1:
-		return nil, fmt.Errorf("--parallel %d: where time is real, trials would disturb each other; they are run one at a time", f.parallel)
+		err = fmt.Errorf("--parallel %d: where time is real, trials would disturb each other; they are run one at a time", f.parallel)
+		return nil, errors.Join(err, b.close())
 	case b.realTime:
 		f.parallel = 1
 	}

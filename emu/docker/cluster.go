@@ -84,7 +84,7 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		making, cancel := making(ctx)
+		making, cancel := c.making(ctx)
 		c.network, err = networks.New(making, networks.WithInternal(), networks.WithLabels(labels),
 			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}}))
 		cancel()
@@ -103,8 +103,8 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 
 // making is the context of what is made: if that is given up, it is not known
 // whether there is something to remove. So it is made even when ctx ends.
-func making(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
+func (c *cluster) making(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), c.world.options.StartTime)
 }
 
 // nameOf names the containers whose end nobody expects. Those of functions
@@ -147,10 +147,6 @@ const firstNode = 16
 
 // grow brings up what is missing.
 func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
-	const most = 200
-	if workers > most {
-		return fmt.Errorf("%d workers: on one machine there can be %d", workers, most)
-	}
 	var fresh []*machine
 	for id := engine.NodeID(len(c.machines)); int(id) < workers+int(scenarios.FirstWorker); id++ {
 		m := &machine{id: id, address: c.at(firstNode + int(id))}
@@ -246,7 +242,7 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	making, cancel := making(ctx)
+	making, cancel := c.making(ctx)
 	defer cancel()
 	one, err := testcontainers.Run(making, image, append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithLabels(labels),
@@ -318,7 +314,7 @@ func hostSocket(daemon string) string {
 func (c *cluster) startMemory(ctx context.Context, m *machine) (err error) {
 	m.redis, err = c.run(ctx, m, "redis", c.world.images[images.Redis].Name, in(m),
 		testcontainers.WithCmd(images.RedisCommand("--bind", "127.0.0.1", "--port", fmt.Sprint(redisPort))...),
-		testcontainers.WithWaitStrategy(wait.ForLog("Ready to accept connections").WithPollInterval(pollEvery)))
+		testcontainers.WithWaitStrategy(wait.ForLog("Ready to accept connections").WithPollInterval(pollEvery).WithStartupTimeout(c.world.options.StartTime)))
 	return err
 }
 
@@ -362,7 +358,7 @@ func (c *cluster) startBroker(ctx context.Context) (err error) {
 		env[name] = value
 	}
 	c.kafka, err = c.run(ctx, m, "kafka", c.world.images[images.Kafka].Name, in(m), testcontainers.WithEnv(env),
-		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(startTime)))
+		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(c.world.options.StartTime)))
 	return err
 }
 
@@ -382,8 +378,8 @@ func (c *cluster) revive(ctx context.Context, m *machine) error {
 	return c.reach(ctx, m)
 }
 
-// startTime is how long something may take to start.
-const startTime = time.Minute
+// endTime is how long a cluster, or a trial on it, may take to end.
+const endTime = time.Minute
 
 // reach connects the harness with the node of a machine.
 func (c *cluster) reach(ctx context.Context, m *machine) error {
@@ -396,7 +392,7 @@ func (c *cluster) reach(ctx context.Context, m *machine) error {
 // until tries something until it works, or what it is about has ended, or takes
 // too long.
 func (c *cluster) until(ctx context.Context, one testcontainers.Container, what string, try func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, startTime)
+	limited, cancel := context.WithTimeout(ctx, c.world.options.StartTime)
 	defer cancel()
 	for pause := pollEvery; ; pause = min(2*pause, time.Second) {
 		err := try(limited)
@@ -408,7 +404,7 @@ func (c *cluster) until(ctx context.Context, one testcontainers.Container, what 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("%s has not come up within %s: %w; %s", what, startTime, err, c.tail(one))
+			return fmt.Errorf("%s has not come up within %s: %w; %s", what, c.world.options.StartTime, err, c.tail(one))
 		case <-time.After(pause):
 		}
 		if state, err := one.State(limited); err == nil && state.Status == container.StateExited {
@@ -428,7 +424,7 @@ func (c *cluster) tail(one testcontainers.Container) string {
 // remove removes everything that has the cluster's label.
 func (c *cluster) remove() error {
 	// The context of a run that was interrupted is of no use here.
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
 	c.watch.Close()
 	for _, m := range c.machines {

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/docker/docker/client"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/profile"
+	"github.com/flowtwin/flowtwin/scenarios/units"
 )
 
 // Options say how trials are run.
@@ -48,6 +50,9 @@ type Options struct {
 	// Build has images of Redis and Kafka built that are missing and cannot be
 	// pulled.
 	Build bool
+	// StartTime is how long each of the containers may take to come up; 0 stands
+	// for a minute.
+	StartTime time.Duration
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
@@ -79,6 +84,9 @@ type World struct {
 func New(ctx context.Context, o Options) (*World, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
+	}
+	if o.StartTime <= 0 {
+		o.StartTime = time.Minute
 	}
 	work, err := function.WorkOf(o.Compute, o.Bodies)
 	if err != nil {
@@ -187,10 +195,33 @@ func (w *World) note(name, text string) {
 	w.measured[name] = text
 }
 
+// Addresses of a cluster: the first 256 are those of nodes, the others those of
+// function containers whose traffic is limited, where that is wanted.
+const (
+	mostWorkers   = 200
+	mostLimited   = 1<<(32-subnets.Bits)/256 - 1
+	eachAddresses = 250 // of each worker's containers
+)
+
+// Check returns an error if a trial needs a larger cluster than there can be.
+func Check(t *scenarios.Trial) error {
+	switch n := len(t.Cluster.Workers); {
+	case n > mostWorkers:
+		return fmt.Errorf("%d workers: on one Docker engine there can be %d (cluster.workers)", n, mostWorkers)
+	case n > mostLimited && t.Profile.Container.Egress != units.Unlimited:
+		return fmt.Errorf("%d workers whose containers' traffic is limited: on one Docker engine there can be %d "+
+			"(cluster.workers, or a profile without container.egress)", n, mostLimited)
+	}
+	return nil
+}
+
 // Run runs a trial and hands its records to r. It ends early, with the error
 // of ctx, when ctx is cancelled; what has been recorded by then is right. After
 // any error the next trial has a new cluster.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
+	if err := Check(t); err != nil {
+		return err
+	}
 	err := harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
 		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
