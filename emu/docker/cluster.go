@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -253,6 +254,9 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	if err == nil {
 		if err = one.Start(ctx); err != nil { // It has been made, but does not do what it is to.
 			said := strings.TrimPrefix(err.Error(), "started hook: wait until ready: ")
+			if errors.Is(err, context.DeadlineExceeded) {
+				said = fmt.Sprintf("it has not come up within %s", c.world.options.StartTime)
+			}
 			err = fmt.Errorf("%s; %s", said, c.tail(one))
 		}
 	}
