@@ -228,9 +228,9 @@ func TestOnEngineAPanicLeavesWhatTheNextWorldRemoves(t *testing.T) {
 func TestAClusterThatDoesNotFitIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		tiny: "",
-		strings.Replace(tiny, "workers: 1", "workers: 200", 1):                               "",
-		strings.Replace(tiny, "workers: 1", "workers: 201", 1):                               "201 workers: on one Docker engine there can be 200 (cluster.workers)",
-		strings.Replace(tiny, "workers: 1", "workers: 15", 1):                                "",
+		strings.Replace(tiny, "workers: 1", "workers: 200", 1):                                "",
+		strings.Replace(tiny, "workers: 1", "workers: 201", 1):                                "201 workers: on one Docker engine there can be 200 (cluster.workers)",
+		strings.Replace(tiny, "workers: 1", "workers: 15", 1):                                 "",
 		strings.Replace(tiny, "workers: 1", "workers: 15", 1) + "profile: dataflower-testbed": "",
 		strings.Replace(tiny, "workers: 1", "workers: 16", 1) + "profile: dataflower-testbed": "16 workers whose containers' traffic is limited: on one Docker engine there can be 15",
 	} {
