@@ -463,3 +463,90 @@ func TestOnEngineAFailedStartIsOneClearErrorAndLeavesNothing(t *testing.T) {
 		})
 	}
 }
+
+// A user who may not use the engine is told how to be allowed to.
+func TestOnEngineNoPermissionSaysHowToGetIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become somebody else")
+	}
+	dir, err := os.MkdirTemp("", "test-") // That of the test is root's alone.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	_, args := onEngine(t)
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o777), os.WriteFile(filepath.Join(dir, "flowtwin"), program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	write(t, "lasting.yaml", lasting)
+	c := process(args...)
+	c.Path = filepath.Join(dir, "flowtwin")
+	const nobody = 65534
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := c.CombinedOutput()
+	said := string(out)
+	if c.ProcessState == nil || c.ProcessState.ExitCode() != exitFailed || strings.Count(said, "\n") != 1 || !strings.Contains(said, "add it to the group docker") {
+		t.Errorf("%v; it has said\n%s", err, said)
+	}
+}
+
+// What a full disk does not take ends the run. What was written is right.
+func TestAFullDiskEndsARunThatCanBeFinished(t *testing.T) {
+	for name, args := range map[string][]string{
+		"sim":   {"--parallel", "1", "--set", "load.duration=200s"},
+		"local": {"--backend", "local", "--limit", "2s", "--trials", "1", "--record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "small.yaml", small)
+			onFullDisk(t, append([]string{"run", "small.yaml", "--out", "full/out"}, args...))
+		})
+	}
+}
+
+func TestOnEngineAFullDiskEndsARunThatCanBeFinished(t *testing.T) {
+	docker, args := onEngine(t)
+	write(t, "lasting.yaml", strings.Replace(lasting, "1min]", "2s, 3s]", 1))
+	p := onFullDisk(t, append(args, "--set", "cluster.workers=2", "--record", "--out", "full/out"))
+	(&player{Cmd: p, docker: docker}).leavesNothing(t)
+}
+
+// onFullDisk runs something whose results do not fit into full/out.
+func onFullDisk(t *testing.T, args []string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a file system that is soon full")
+	}
+	if err := os.Mkdir("full", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", "full", "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("a small file system cannot be had: %v", err)
+	}
+	defer syscall.Unmount("full", syscall.MNT_DETACH)
+	c := process(args...)
+	out, err := c.CombinedOutput()
+	said := string(out)
+	if c.ProcessState == nil || c.ProcessState.ExitCode() != exitFailed || !strings.Contains(said, "no space left on device") {
+		t.Errorf("%v; it has said\n%s", err, said)
+	}
+	m, _, err := rundir.Read("full/out")
+	if err != nil || m.Status != "partial" || m.Done == 0 {
+		t.Errorf("what was written: %+v, %v", m, err)
+	} else if want := fmt.Sprintf("%d of ", m.Done); !strings.Contains(said, want) || !strings.Contains(said, "finish them with: flowtwin run --resume full/out") {
+		t.Errorf("it has said\n%s, without how to go on from %d trials", said, m.Done)
+	}
+	return c
+}
+
+// A cluster that cannot be is refused before anything is started.
+func TestOnEngineTooManyWorkersAreRefused(t *testing.T) {
+	_, args := onEngine(t)
+	status, stdout, stderr := flowtwin(append(args, "--set", "cluster.workers=300")...)
+	oneError(t, status, stdout, stderr, "300 workers: on one Docker engine there can be 200 (cluster.workers)")
+}
