@@ -218,12 +218,18 @@ func (p *player) leavesNothing(t *testing.T) {
 // how to go on if there is something to go on from.
 func TestOnEngineAnInterruptedRunLeavesNothing(t *testing.T) {
 	docker, args := onEngine(t)
+	registry, err := net.Listen("tcp", "127.0.0.1:0") // It says nothing.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Close()
+	image := registry.Addr().String() + "/nothing:1"
 	for _, test := range []struct {
 		name   string
 		moment func(*testing.T, *player)
 		args   []string
 	}{
-		{"while an image is looked for", func(t *testing.T, p *player) { p.says(t, "looking for 198.18.0.1/nothing") }, []string{"--image", "couchdb=198.18.0.1/nothing:1"}},
+		{"while an image is looked for", func(t *testing.T, p *player) { p.says(t, "looking for "+image) }, []string{"--image", "couchdb=" + image}},
 		{"while nodes start", func(t *testing.T, p *player) { p.says(t, "starting 3 nodes") }, nil},
 		{"while services start", func(t *testing.T, p *player) { p.has(t, "redis") }, nil},
 		{"in a trial", func(t *testing.T, p *player) {
@@ -444,8 +450,8 @@ func TestOnEngineAFailedStartIsOneClearErrorAndLeavesNothing(t *testing.T) {
 		{"a command that ends", []string{"--image", "redis=" + node},
 			[]string{"the redis of node 2 (image " + node + ") cannot be started: container exited with code 2; it has printed: flowtwin: unknown command \"redis-server\""}},
 		{"an image without a command", []string{"--image", "node=" + sleeper + "x", "--no-pull"}, []string{"no image " + sleeper + "x, which was named for node, is here"}},
-		{"a registry that there is not", []string{"--image", "redis=198.18.0.1/redis:1"},
-			[]string{"no image 198.18.0.1/redis:1, which was named for redis, is here, and it cannot be pulled: "}},
+		{"a registry that there is not", []string{"--image", "redis=127.0.0.1:1/redis:1"},
+			[]string{"no image 127.0.0.1:1/redis:1, which was named for redis, is here, and it cannot be pulled: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			start := time.Now()
