@@ -178,6 +178,7 @@ func TestBadUsage(t *testing.T) {
 		"run small.yaml --pace":                           "the simulator is always as slow as that",
 		"run small.yaml --compute think":                  "--compute think: there are sleep, spin and real",
 		"run small.yaml --compute real":                   "use --backend local",
+		"run small.yaml --command cat":                    "it goes with --compute real",
 		"run small.yaml --set load.rate":                  "write path=value",
 		"run small.yaml --backend local --compute real --set workflows=[faasflow/genome]": "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount",
 		"run small.yaml --set lode.rate=1/s":                                              `"lode"`,
@@ -216,6 +217,30 @@ func TestBadUsage(t *testing.T) {
 	}
 	if after := tree(t, "."); !maps.Equal(before, after) {
 		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(after)))
+	}
+}
+
+// A scenario with a workflow that has no real bodies is bad input, unless a
+// program does its work.
+func TestRealWorkThatThereIsNot(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, out, stderr := flowtwin("run", "quickstart", "--backend", "local", "--compute", "real", "--set", "workflows=[faasflow/genome]")
+	if want := "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount"; status != exitUsage ||
+		out != "" || !strings.Contains(stderr, want) {
+		t.Errorf("status %d, %q, want it to say %q", status, stderr, want)
+	}
+	if _, err := os.Stat("out"); err == nil {
+		t.Error("there is a run directory")
+	}
+}
+
+// Words are really counted from the command line, and the manifest says so.
+func TestRealWork(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, "run", "quickstart", "--backend", "local", "--compute", "real", "--trials", "1", "--limit", "300ms", "--set", "load.rate=600/min", "--set", "axes={}", "--set", "figures=[]", "--out", "a")
+	manifest, err := os.ReadFile("a/manifest.json")
+	if err != nil || !bytes.Contains(manifest, []byte("goroutines that run real bodies")) {
+		t.Errorf("%v:\n%s", err, manifest)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/pace"
@@ -48,6 +49,7 @@ type Access struct {
 	// shared: others put data into the memory as well, so that what an
 	// attempt has there must be asked for.
 	shared bool
+	detect time.Duration
 
 	mu     sync.Mutex
 	kept   map[string][]services.Key // in memory, by attempt
@@ -62,29 +64,38 @@ type Options struct {
 	Pacer *pace.Pacer
 	// Shared: other processes put data into the node's memory as well.
 	Shared bool
+	// Detect, if set, is how long the services of the storage node may be out of
+	// reach before what is under way there fails. Without it, that is for the
+	// connections to say.
+	Detect time.Duration
+	// Unasked: others have found that the services are there. They may be out of
+	// reach for the moment.
+	Unasked bool
 }
 
 // Open connects a node, or one of its containers, with the services of a
 // trial. An error says which does not answer.
 func Open(ctx context.Context, t *scenarios.Trial, node engine.NodeID, s Services, o Options) (_ *Access, err error) {
-	a := &Access{trial: t, services: s, node: node, shared: o.Shared, kept: map[string][]services.Key{}}
+	a := &Access{trial: t, services: s, node: node, shared: o.Shared, detect: o.Detect, kept: map[string][]services.Key{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	use := store.Options{URL: s.CouchDB, Dial: o.Store}
+	use := store.Options{URL: s.CouchDB, Dial: o.Store, Unasked: o.Unasked}
 	if o.Pacer != nil {
 		use.Hold = o.Pacer.Upload
 	}
 	if a.store, err = store.Open(ctx, use); err != nil {
 		return nil, err
 	}
-	if a.database, err = a.store.Database(ctx, s.Name); err != nil {
+	if o.Unasked {
+		a.database = a.store.Existing(s.Name)
+	} else if a.database, err = a.store.Database(ctx, s.Name); err != nil {
 		return nil, err
 	}
 	if len(s.Kafka) > 0 {
-		if a.broker, err = broker.Open(ctx, broker.Options{Brokers: s.Kafka, Chunk: int(t.Profile.Broker.Chunk), Dial: o.Broker}); err != nil {
+		if a.broker, err = broker.Open(ctx, broker.Options{Brokers: s.Kafka, Chunk: int(t.Profile.Broker.Chunk), Dial: o.Broker, Unasked: o.Unasked}); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +103,7 @@ func Open(ctx context.Context, t *scenarios.Trial, node engine.NodeID, s Service
 		const connections = 256
 		// Nodes that share a server have keys of their own.
 		namespace := fmt.Sprintf("%s-%d", s.Name, node)
-		a.memory, err = memory.Open(ctx, memory.Options{Address: s.Redis, Namespace: namespace, Connections: connections})
+		a.memory, err = memory.Open(ctx, memory.Options{Address: s.Redis, Namespace: namespace, Connections: connections, Unasked: o.Unasked})
 	}
 	return a, err
 }
@@ -202,6 +213,8 @@ func placementID(w engine.WorkflowID, f workflow.FunctionID) string {
 func (a *Access) Release(ctx context.Context, i engine.Invocation) error {
 	owner := function.Owner(i)
 	if a.node == scenarios.GatewayNode {
+		ctx, done := a.reach(ctx, a.store)
+		defer done()
 		if _, err := a.database.DeleteInvocation(ctx, owner); err != nil {
 			return err
 		}

@@ -48,13 +48,17 @@ type objects struct{ *Access }
 
 // Put implements function.Store.
 func (o objects) Put(ctx context.Context, k *function.Key, payload []byte) error {
-	return named(o.database.Put(ctx, o.key(k), payload))
+	ctx, done := o.reach(ctx, o.store)
+	defer done()
+	return within(ctx, named(o.database.Put(ctx, o.key(k), payload)))
 }
 
 // Get implements function.Store.
 func (o objects) Get(ctx context.Context, k *function.Key) ([]byte, error) {
+	ctx, done := o.reach(ctx, o.store)
+	defer done()
 	payload, err := o.database.Get(ctx, o.key(k))
-	return payload, named(err)
+	return payload, within(ctx, named(err))
 }
 
 // guarded is the store with one document for all data of an attempt.
@@ -62,13 +66,17 @@ type guarded struct{ *Access }
 
 // Put implements function.Store.
 func (g guarded) Put(ctx context.Context, k *function.Key, payload []byte) error {
-	return named(g.database.PutGuarded(ctx, g.key(k), payload))
+	ctx, done := g.reach(ctx, g.store)
+	defer done()
+	return within(ctx, named(g.database.PutGuarded(ctx, g.key(k), payload)))
 }
 
 // Get implements function.Store.
 func (g guarded) Get(ctx context.Context, k *function.Key) ([]byte, error) {
+	ctx, done := g.reach(ctx, g.store)
+	defer done()
 	payload, err := g.database.GetGuarded(ctx, g.key(k))
-	return payload, named(err)
+	return payload, within(ctx, named(err))
 }
 
 // local is the node's memory.
@@ -93,19 +101,23 @@ func (l local) Get(ctx context.Context, k *function.Key) ([]byte, error) {
 
 // Log implements function.Journal.
 func (a *Access) Log(ctx context.Context, k *function.Key) error {
+	ctx, done := a.reach(ctx, a.store)
+	defer done()
 	key := a.key(k)
-	return a.database.AddDocument(ctx, map[string]string{"phase": "edge", "request_id": key.Invocation, "key": key.Name()})
+	return within(ctx, a.database.AddDocument(ctx, map[string]string{"phase": "edge", "request_id": key.Invocation, "key": key.Name()}))
 }
 
 // SaveList implements function.Journal: the document is read, for what it has,
 // and written.
 func (a *Access) SaveList(ctx context.Context, s *engine.Subject, items uint32) error {
+	ctx, done := a.reach(ctx, a.store)
+	defer done()
 	id := listID(s)
 	revision, err := a.database.GetDocument(ctx, id, nil)
 	if err == nil || errors.Is(err, services.ErrNotFound) {
 		_, err = a.database.PutDocument(ctx, id, revision, map[string]uint32{"items": items})
 	}
-	return err
+	return within(ctx, err)
 }
 
 func listID(s *engine.Subject) string {
@@ -114,6 +126,8 @@ func listID(s *engine.Subject) string {
 
 // Perform implements agent.Documents.
 func (a *Access) Perform(ctx context.Context, kind engine.DocumentKind, s *engine.Subject, items uint32) error {
+	ctx, done := a.reach(ctx, a.store)
+	defer done()
 	var err error
 	switch kind {
 	case engine.DocumentPlacement:
@@ -135,5 +149,5 @@ func (a *Access) Perform(ctx context.Context, kind engine.DocumentKind, s *engin
 			err = nil
 		}
 	}
-	return err
+	return within(ctx, err)
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/services"
@@ -16,12 +18,28 @@ import (
 // partitions is how many a container's topic has, as in DataFlower's artefact.
 const partitions = 8
 
+// Sweep deletes the topics of all nodes of the trial, those included that nodes
+// which are no more have made.
+func (a *Access) Sweep(ctx context.Context) error {
+	if a.broker == nil {
+		return nil
+	}
+	all, err := a.broker.Topics(ctx)
+	if err != nil {
+		return err
+	}
+	own := slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, a.services.Name+"-") })
+	return a.broker.DeleteTopics(ctx, own...)
+}
+
 // MakeTopic makes a container's topic, of which it says the name: it goes with
 // [Access.Clear]. number tells it from the node's others.
 func (a *Access) MakeTopic(ctx context.Context, number uint64) (name string, err error) {
 	name = fmt.Sprintf("%s-%d-%d", a.services.Name, a.node, number)
-	if _, err := a.broker.CreateTopic(ctx, name, partitions); err != nil {
-		return "", err
+	reached, done := a.reach(ctx, a.broker)
+	defer done()
+	if _, err := a.broker.CreateTopic(reached, name, partitions); err != nil {
+		return "", within(reached, err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -41,6 +59,8 @@ type sender struct {
 
 // Send implements function.Sender.
 func (s *sender) Send(ctx context.Context, k *function.Key, payload []byte, announce func(where []byte)) error {
+	ctx, done := s.access.reach(ctx, s.access.broker)
+	defer done()
 	var failed error
 	_, err := s.topic.Send(ctx, s.access.key(k), int64(len(payload)), bytes.NewReader(payload), func(d broker.Descriptor) {
 		where, err := json.Marshal(d)
@@ -50,7 +70,7 @@ func (s *sender) Send(ctx context.Context, k *function.Key, payload []byte, anno
 		}
 		announce(where)
 	})
-	return errors.Join(err, failed)
+	return within(ctx, errors.Join(err, failed))
 }
 
 // Fetch writes a datum that the broker has, where an announcement says.
@@ -62,5 +82,7 @@ func (a *Access) Fetch(ctx context.Context, k *function.Key, where []byte, to io
 	if want := a.key(k); d.Key != want {
 		return fmt.Errorf("the broker has %s there, not %s: %w", d.Key, want, services.ErrDamaged)
 	}
-	return a.broker.Fetch(ctx, d, to)
+	ctx, done := a.reach(ctx, a.broker)
+	defer done()
+	return within(ctx, a.broker.Fetch(ctx, d, to))
 }

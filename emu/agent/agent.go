@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -118,8 +119,10 @@ type Observer interface {
 	Killed(i engine.Invocation)
 	// Finished: the invocation has ended.
 	Finished(at engine.Time, i engine.Invocation, o engine.Outcome)
-	// Failed: something went wrong that is not the subject of study.
+	// Failed: something went wrong that is not the subject of study. Broken: so
+	// much that the node is of no use any more, and the trial cannot go on.
 	Failed(error)
+	Broken(error)
 }
 
 // Report is what is told of a task that has run.
@@ -167,6 +170,7 @@ type Agent struct {
 	numbers    [][]numbered // by workflow and slot
 	containers map[engine.ContainerID]*container
 	timers     map[engine.Timer]*time.Timer
+	fetching   map[engine.Invocation]fetching
 	scratch    []byte
 	free       time.Time // when the engine has done with all before, if that takes time
 
@@ -188,6 +192,7 @@ const unknown int64 = -1
 type container struct {
 	cancel context.CancelFunc
 	tasks  chan *assignment // holds at most one
+	gone   chan struct{}    // closed when nobody takes tasks any more
 }
 
 type assignment struct {
@@ -199,7 +204,7 @@ type assignment struct {
 func New(c Config) *Agent {
 	a := &Agent{
 		Config: c, inbox: newInbox(), numbers: make([][]numbered, len(c.System.Workflows)),
-		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{}, bodies: newBodies(),
+		containers: map[engine.ContainerID]*container{}, timers: map[engine.Timer]*time.Timer{}, fetching: map[engine.Invocation]fetching{}, bodies: newBodies(),
 	}
 	if c.Restarted {
 		a.engine = engine.RestartNode(c.Node, c.System)
@@ -287,7 +292,15 @@ func (a *Agent) Close() {
 	a.work.Wait()
 }
 
+// run is the loop. If the engine does not survive what it is told, that ends the
+// trial, not the process: the inputs so far say how it came about.
 func (a *Agent) run() {
+	defer func() {
+		if p := recover(); p != nil {
+			a.inbox.close()
+			a.Observer.Broken(fmt.Errorf("node %d: its engine has panicked: %v\n%s", a.Node, p, debug.Stack()))
+		}
+	}()
 	var batch []item
 	for {
 		var ok bool
@@ -458,7 +471,7 @@ func (a *Agent) Receive(from engine.NodeID, message []byte) {
 
 func (a *Agent) start(e *engine.Effect) {
 	ctx, cancel := context.WithCancel(a.ctx)
-	c := &container{cancel: cancel, tasks: make(chan *assignment, 1)}
+	c := &container{cancel: cancel, tasks: make(chan *assignment, 1), gone: make(chan struct{})}
 	a.containers[e.Container] = c
 	instance, id := a.instance(e), e.Container
 	a.work.Go(func() {
@@ -474,6 +487,8 @@ func (a *Agent) start(e *engine.Effect) {
 		defer handle.Close()
 		a.Tell(&engine.Event{Kind: engine.EventContainerUp, Container: id})
 		a.serve(ctx, id, c, handle)
+		close(c.gone)
+		a.forgo(c)
 	})
 }
 
@@ -511,6 +526,16 @@ func (a *Agent) serve(ctx context.Context, id engine.ContainerID, c *container, 
 	}
 }
 
+// forgo gives up a task that a container has been given and will never take:
+// the engine did not know yet that it is gone.
+func (a *Agent) forgo(c *container) {
+	select {
+	case s := <-c.tasks:
+		a.Observer.Killed(s.task.Invocation)
+	default:
+	}
+}
+
 func (a *Agent) stop(id engine.ContainerID) {
 	if c := a.containers[id]; c != nil {
 		c.cancel()
@@ -532,6 +557,11 @@ func (a *Agent) runTask(now engine.Time, e *engine.Effect) {
 			Instance: instance, Node: a.Node, Container: e.Container, Cold: e.Cold, AtHand: e.AtHand,
 			Queued: e.Since, Held: e.Held, Cause: e.Cause,
 		},
+	}
+	select {
+	case <-c.gone:
+		a.forgo(c)
+	default:
 	}
 }
 
@@ -609,6 +639,10 @@ func (a *Agent) setTimer(now engine.Time, e *engine.Effect) {
 
 func (a *Agent) release(i engine.Invocation) {
 	a.bodies.release(i)
+	if f, ok := a.fetching[i]; ok {
+		f.cancel()
+		delete(a.fetching, i)
+	}
 	a.releasing.Add(1)
 	a.work.Go(func() {
 		defer a.releasing.Add(-1)

@@ -89,13 +89,28 @@ func (a *Agent) take(k *function.Key, way data.Target, body []byte) uint64 {
 	return a.bodies.keep(k.Invocation, body)
 }
 
+// fetching is what ends when an attempt is released: it may be waiting for a
+// sender that is no more.
+type fetching struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
 // prefetch brings a datum to this node.
 func (a *Agent) prefetch(e *engine.Effect) {
+	f, ok := a.fetching[e.Invocation]
+	if !ok {
+		f.ctx, f.cancel = context.WithCancel(a.ctx)
+		a.fetching[e.Invocation] = f
+	}
 	k, where := keyOf(&e.Subject, e.Number), a.bodies.get(e.Handle)
 	arrived := engine.Event{Kind: engine.EventArrived, Number: e.Number, Message: engine.Message{Subject: e.Subject}}
 	a.work.Go(func() {
-		n, err := a.Data.Prefetch(a.ctx, k, where)
+		n, err := a.Data.Prefetch(f.ctx, k, where)
 		if err != nil {
+			if f.ctx.Err() != nil {
+				return
+			}
 			a.lostHere(&arrived, err)
 			return
 		}

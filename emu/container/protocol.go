@@ -43,10 +43,11 @@ const (
 // Setup is what a container is told before its first task.
 type Setup struct {
 	Bundle   *scenarios.Bundle
-	Point    int
-	Trial    int
 	Node     engine.NodeID
 	Services access.Services
+	// Relay, if set, is the address of a shape.Relay that connections to the
+	// services of the storage node go through.
+	Relay string
 	// Topic is the container's own; empty where nothing is streamed.
 	Topic string
 	// Start is when the trial has started, by the machine's clock. It changes
@@ -56,6 +57,8 @@ type Setup struct {
 	Compute string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 }
 
 // command is what an agent tells a container. One field is set.

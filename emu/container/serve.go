@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -15,8 +16,10 @@ import (
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/line"
+	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/pace"
 	"github.com/flowtwin/flowtwin/emu/services"
+	"github.com/flowtwin/flowtwin/emu/shape"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
@@ -38,7 +41,7 @@ func Serve(ctx context.Context, plan scenarios.Planner, real function.Bodies) er
 	defer cancel()
 	// Whoever waits for the connection is to learn that it is over.
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	s := &server{Line: line.New(conn), clock: clock.New(), gone: make(chan struct{}), answers: map[uint64]chan *stored{}}
+	s := &server{Line: line.New(conn), clock: clock.New(), over: make(chan struct{}), answers: map[uint64]chan *stored{}}
 	defer conn.Close()
 	if err := s.Send(&line.Hello{Protocol: protocol, Version: version, Token: os.Getenv(EnvToken), Number: number}); err != nil {
 		return err
@@ -54,7 +57,7 @@ func Serve(ctx context.Context, plan scenarios.Planner, real function.Bodies) er
 	if err := s.Send(&report{Ready: true}); err != nil {
 		return err
 	}
-	return s.serve(ctx)
+	return s.serve(ctx, cancel)
 }
 
 // server is a container.
@@ -65,7 +68,7 @@ type server struct {
 	access  *access.Access
 	unit    *function.Unit // nil where nothing is streamed
 
-	gone chan struct{} // closed when the agent is
+	over chan struct{} // closed when nothing runs any more: it is stopped, or the agent is gone
 
 	mu       sync.Mutex
 	requests uint64
@@ -74,24 +77,32 @@ type server struct {
 
 // setUp prepares for tasks.
 func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner, real function.Bodies) error {
-	plan, err := planner(o.Bundle)
+	if o.Bundle == nil {
+		return errors.New("the agent does not say which scenario")
+	}
+	t, err := planner(o.Bundle)
 	if err != nil {
 		return fmt.Errorf("the scenario: %w", err)
 	}
-	if o.Point < 0 || o.Point >= len(plan.Points) {
-		return fmt.Errorf("the scenario has no point %d", o.Point)
-	}
-	t := plan.Trial(o.Point, o.Trial)
 	s.clock.StartAt(o.Start)
 	dial, err := dialFrom(os.Getenv(EnvAddress))
 	if err != nil {
 		return err
 	}
+	if o.Relay != "" {
+		dial = shape.Via(o.Relay, os.Getenv(EnvToken))
+	}
+	detect := node.Detect(t)
+	if o.Relay != "" {
+		detect = 0 // Which sees to that.
+	}
 	var pacer *pace.Pacer
 	if o.Pace {
 		pacer = pace.New(t.Profile)
 	}
-	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true, Pacer: pacer}); err != nil {
+	if s.access, err = access.Open(ctx, t, o.Node, o.Services, access.Options{Store: dial, Broker: dial, Shared: true, Pacer: pacer,
+		Detect: detect, Unasked: true, // The agent has found them.
+	}); err != nil {
 		return err
 	}
 	work, err := function.WorkOf(o.Compute, real)
@@ -106,7 +117,7 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	s.runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &rules, Facts: facts.New(t),
 		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
-		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Now: s.clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Returns: o.Returns, Now: s.clock.Now,
 	})
 	if o.Topic != "" {
 		s.runtime.Sink = s
@@ -152,25 +163,41 @@ func (s sending) Send(ctx context.Context, k *function.Key, payload []byte, anno
 	return err
 }
 
-// serve runs tasks until the container is stopped.
-func (s *server) serve(ctx context.Context) error {
+// serve runs tasks until the container is stopped, and its data unit has sent
+// what it has. If the agent is gone, nobody wants that any more.
+func (s *server) serve(ctx context.Context, giveUp func()) error {
 	running, kill := context.WithCancel(ctx)
 	defer kill()
-	var task sync.WaitGroup
-	defer task.Wait()
+	var tasks, ending sync.WaitGroup
+	defer ending.Wait()
+	stopped := false
+	end := func() {
+		if !stopped {
+			stopped = true
+			close(s.over)
+			kill()
+		}
+	}
 	for {
 		var c command
 		if err := s.Receive(&c); err != nil {
-			close(s.gone)
-			kill()
-			if s.unit != nil && ctx.Err() == nil {
-				return fmt.Errorf("the agent is gone: %w", err)
+			expected := stopped || errors.Is(err, io.EOF) || ctx.Err() != nil // A node that ends takes its containers along.
+			end()
+			giveUp()
+			tasks.Wait()
+			if expected {
+				return nil
 			}
-			return nil
+			return fmt.Errorf("the agent is gone: %w", err)
 		}
 		switch {
-		case c.Run != nil:
-			task.Go(func() { s.run(running, c.Run) })
+		case c.Run != nil && !stopped:
+			if err := checkRun(s.runtime.Workflows, c.Run, s.unit != nil); err != nil {
+				end()
+				tasks.Wait()
+				return fmt.Errorf("the agent asks for a task that cannot be: %w", err)
+			}
+			tasks.Go(func() { s.run(running, c.Run) })
 		case c.Stored != nil:
 			s.mu.Lock()
 			answer := s.answers[c.Stored.Request]
@@ -179,13 +206,15 @@ func (s *server) serve(ctx context.Context) error {
 			if answer != nil {
 				answer <- c.Stored
 			}
-		case c.Stop:
-			kill()
-			task.Wait()
-			if s.unit != nil {
-				s.unit.Wait()
-			}
-			return nil
+		case c.Stop && !stopped:
+			end()
+			ending.Go(func() {
+				tasks.Wait()
+				if s.unit != nil {
+					s.unit.Wait()
+				}
+				s.Line.Close()
+			})
 		}
 	}
 }
@@ -197,10 +226,12 @@ func (s *server) run(ctx context.Context, r *run) {
 		Instance: r.Instance, Plan: r.Plan,
 		Posted:   func(output int32, items uint32) { _ = s.Send(&report{Posted: &posted{output, items}}) },
 		Announce: func(a function.Announcement) { _ = s.Send(&report{Announce: &a}) },
-		Hand: func(k function.Key, payload []byte) {
+	}
+	if s.unit != nil {
+		t.Hand = func(k function.Key, payload []byte) {
 			_ = s.Send(&report{Handed: &k.Invocation})
 			s.unit.Hand(k, payload)
-		},
+		}
 	}
 	end := &result{Result: s.runtime.Run(ctx, t)}
 	end.Error, end.Err = text(end.Err), nil
@@ -237,8 +268,8 @@ func (s *server) ask(ctx context.Context, k *function.Key, inline bool) ([]byte,
 			return nil, function.ErrMissing
 		}
 		return a.Payload, errorOf(a.Error)
-	case <-s.gone:
-		return nil, errors.New("the agent is gone")
+	case <-s.over:
+		return nil, errors.New("the container is stopped")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -41,6 +40,11 @@ type Config struct {
 	Compute  string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
+	// Relay, if set, is the address of a shape.Relay that they reach the services
+	// of the storage node through. It knows the node's token.
+	Relay string
 	// Listen is the address that the containers reach their agent at; its port
 	// is 0.
 	Listen string
@@ -58,9 +62,15 @@ type Containers struct {
 
 	mu       sync.Mutex
 	made     uint64
-	expected map[uint64]chan *line.Line // those that have yet to dial
-	strange  map[net.Conn]bool          // connections that have yet to say who they are
+	expected map[uint64]chan arrival // those that have yet to dial
+	strange  map[net.Conn]bool       // connections that have yet to say who they are
 	living   map[*remote]bool
+}
+
+// arrival is a container that has dialled, or why it is of no use.
+type arrival struct {
+	line *line.Line
+	err  error
 }
 
 // In returns what starts the containers of a node in processes of their own,
@@ -68,7 +78,7 @@ type Containers struct {
 func In(c Config) func(*node.Node) agent.Containers {
 	return func(n *node.Node) agent.Containers {
 		all := &Containers{
-			config: c, node: n, expected: map[uint64]chan *line.Line{}, strange: map[net.Conn]bool{}, living: map[*remote]bool{},
+			config: c, node: n, expected: map[uint64]chan arrival{}, strange: map[net.Conn]bool{}, living: map[*remote]bool{},
 		}
 		all.ctx, all.stop = context.WithCancel(context.Background())
 		if all.listener, all.failed = net.Listen("tcp", c.Listen); all.failed == nil {
@@ -102,13 +112,11 @@ func (c *Containers) accept() {
 // welcome hands a connection to whoever waits for it.
 func (c *Containers) welcome(conn net.Conn) bool {
 	const patience = 10 * time.Second
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	l := line.New(conn)
-	var h line.Hello
-	if err := l.Receive(&h); err != nil || subtle.ConstantTimeCompare([]byte(h.Token), c.node.Token) != 1 {
-		return false
+	h, err := l.Meet(string(c.node.Token), patience)
+	if err != nil {
+		return false // Whoever that is learns nothing.
 	}
-	_ = conn.SetReadDeadline(time.Time{})
 	c.mu.Lock()
 	waiting := c.expected[h.Number]
 	delete(c.expected, h.Number)
@@ -116,11 +124,9 @@ func (c *Containers) welcome(conn net.Conn) bool {
 	if waiting == nil {
 		return false
 	}
-	if h.CheckVersion(protocol, version) != nil {
-		return false // Who waits for it will see that it ends.
-	}
-	waiting <- l
-	return true
+	err = h.CheckVersion(protocol, version)
+	waiting <- arrival{l, err}
+	return err == nil
 }
 
 // Start implements agent.Containers.
@@ -129,7 +135,7 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 		return nil, fmt.Errorf("containers cannot reach their agent: %w", c.failed)
 	}
 	n := c.node
-	arrived := make(chan *line.Line, 1)
+	arrived := make(chan arrival, 1)
 	c.mu.Lock()
 	c.made++
 	number := n.Boot<<32 | c.made // A node that has been restarted has others.
@@ -141,8 +147,8 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 		c.mu.Unlock()
 	}()
 	setup := Setup{
-		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace,
-		Bundle: n.Trial.Bundle(), Point: n.Trial.Point, Trial: n.Trial.Number, Start: n.Clock.Start(),
+		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace, Returns: c.config.Returns,
+		Relay: c.config.Relay, Bundle: n.Trial.Bundle(), Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)
 	go func() { // Both take their time.
@@ -238,9 +244,13 @@ type remote struct {
 }
 
 // meet waits for a container to be ready.
-func (r *remote) meet(ctx context.Context, arrived <-chan *line.Line, s *Setup) error {
+func (r *remote) meet(ctx context.Context, arrived <-chan arrival, s *Setup) error {
 	select {
-	case r.Line = <-arrived:
+	case a := <-arrived:
+		if a.err != nil {
+			return a.err
+		}
+		r.Line = a.line
 	case <-r.process.Gone():
 		return errors.New("it ended before it had reached its agent")
 	case <-ctx.Done():
@@ -267,7 +277,10 @@ func (r *remote) listen() {
 		if err := r.Receive(&said); err != nil {
 			break
 		}
-		r.take(&said)
+		if err := r.take(&said); err != nil {
+			r.all.node.Observer.Failed(fmt.Errorf("a function container says what cannot be, and is given up: %w", err))
+			break
+		}
 	}
 	r.Line.Close()
 	close(r.lost)
@@ -282,14 +295,28 @@ func (r *remote) listen() {
 	}
 }
 
-func (r *remote) take(said *report) {
+// take does what the container says. The error says that it cannot be believed.
+func (r *remote) take(said *report) error {
 	n := r.all.node
+	workflows := n.Trial.Workflows
 	switch {
 	case said.Posted != nil:
-		if t := r.current(); t != nil {
-			t.Posted(said.Posted.Output, said.Posted.Items)
+		t := r.current()
+		if t == nil {
+			return nil
 		}
+		_, f, err := functionOf(workflows, &t.Subject)
+		if o := said.Posted.Output; err == nil && (o < 0 || int(o) >= len(f.Outputs) || !f.Outputs[o].List || said.Posted.Items > maxItems) {
+			err = fmt.Errorf("%d items of output %d of %s", said.Posted.Items, o, f.Name)
+		}
+		if err != nil {
+			return err
+		}
+		t.Posted(said.Posted.Output, said.Posted.Items)
 	case said.Announce != nil:
+		if err := checkKey(workflows, &said.Announce.Key); err != nil {
+			return err
+		}
 		n.Announce(*said.Announce)
 	case said.Handed != nil:
 		r.count(*said.Handed, 1)
@@ -308,7 +335,10 @@ func (r *remote) take(said *report) {
 		if expected {
 			r.results <- said.Result
 		}
+	default:
+		return errors.New("nothing")
 	}
+	return nil
 }
 
 func (r *remote) current() *function.Task {

@@ -37,10 +37,14 @@ type trial struct {
 	merger   *remote.Merger
 	machines []*machine // of the trial
 	boots    map[engine.NodeID]uint64
-	inputs   []io.Closer
-	start    int64
-	seeder   *access.Access
-	direct   *store.Server
+	// still are the nodes that a fault makes stand still, with what they are to
+	// do when they go on.
+	still   map[engine.NodeID][]func() error
+	stopped bool // the services of the storage node do
+	inputs  []io.Closer
+	start   int64
+	seeder  *access.Access
+	direct  *store.Server
 }
 
 // begin makes the cluster play a trial.
@@ -49,7 +53,7 @@ func (c *cluster) begin(ctx context.Context, s *scenarios.Trial, o agent.Observe
 	_, _ = rand.Read(id) // Never fails.
 	t := &trial{
 		cluster: c, ctx: ctx, trial: s, name: "flowtwin-" + hex.EncodeToString(id), merger: remote.NewMerger(o),
-		machines: c.machines[:int(scenarios.FirstWorker)+len(s.Cluster.Workers)], boots: map[engine.NodeID]uint64{},
+		machines: c.machines[:int(scenarios.FirstWorker)+len(s.Cluster.Workers)], boots: map[engine.NodeID]uint64{}, still: map[engine.NodeID][]func() error{},
 	}
 	defer func() {
 		if err != nil {
@@ -60,7 +64,7 @@ func (c *cluster) begin(ctx context.Context, s *scenarios.Trial, o agent.Observe
 		return nil, err
 	}
 	// What is there before any invocation is not held up by limits.
-	if t.seeder, err = access.Open(ctx, s, scenarios.StorageNode, access.Services{Name: t.name, CouchDB: c.storeURL()}, access.Options{}); err != nil {
+	if t.seeder, err = access.Open(ctx, s, scenarios.StorageNode, t.services(), access.Options{}); err != nil {
 		return nil, err
 	}
 	if err := t.seeder.Seed(ctx, t.world.work.Bodies); err != nil {
@@ -109,13 +113,9 @@ func (m *machine) mesh() string { return fmt.Sprintf("%s:%d", m.address, meshPor
 func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	t.boots[m.id]++
 	b := &remote.Begin{
-		Bundle: t.trial.Bundle(), Point: t.trial.Point, Trial: t.trial.Number, ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
-		Compute: t.world.options.Compute, Pace: t.world.options.Pace,
-		Services: access.Services{Name: t.name, CouchDB: t.storeURL()},
-		Limits:   t.limits(m.id),
-	}
-	if t.trial.Streams() {
-		b.Services.Kafka = t.brokers()
+		Bundle: t.trial.Bundle(), ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
+		Compute: t.world.options.Compute, Pace: t.world.options.Pace, Returns: t.world.options.Returned != nil,
+		Services: t.services(), Limits: t.limits(m.id),
 	}
 	if m.id == scenarios.StorageNode && t.trial.Cluster.StorageCap > 0 {
 		b.Probed = fmt.Sprintf("%s:%d", m.address, probePort)
@@ -151,6 +151,15 @@ func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	}
 	t.inputs = append(t.inputs, file)
 	return b, file, nil
+}
+
+// services are those of the storage node.
+func (t *trial) services() access.Services {
+	s := access.Services{Name: t.name, CouchDB: t.storeURL()}
+	if t.trial.Streams() {
+		s.Kafka = t.brokers()
+	}
+	return s
 }
 
 // limits are what the traffic of a node is held to.
@@ -233,7 +242,7 @@ func (t *trial) Arrive(w engine.WorkflowID, number int64) {
 // Quiet implements harness.Cluster.
 func (t *trial) Quiet() bool {
 	for _, m := range t.machines {
-		if m.remote == nil {
+		if m.remote == nil || t.isStill(m.id) {
 			continue
 		}
 		if quiet, err := m.remote.Quiet(t.ctx); err == nil && !quiet {
@@ -243,23 +252,39 @@ func (t *trial) Quiet() bool {
 	return true
 }
 
-// End implements harness.Cluster.
+// Lost implements harness.Cluster.
+func (t *trial) Lost() <-chan error { return t.watch.Lost() }
+
+// End implements harness.Cluster. What faults have made stand still goes on
+// first, so that it can be ended.
 func (t *trial) End() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	patience := startTime
+	if t.ctx.Err() != nil { // The cluster is about to be removed.
+		patience = 5 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	t.ctx = ctx // That of a run that was interrupted is of no use here.
+	var thaws []error
+	for id := range t.still {
+		thaws = append(thaws, t.Freeze(id, false))
+	}
+	if t.stopped {
+		thaws = append(thaws, t.StopStore(false))
+	}
 	var ends parallel
 	for _, m := range t.machines {
 		if m.remote != nil && t.boots[m.id] > 0 {
 			ends.do(func() error { return m.remote.End(ctx) })
 		}
 	}
-	errs := []error{ends.wait()}
+	errs := append(thaws, ends.wait())
 	t.merger.Close()
 	for _, file := range t.inputs {
 		errs = append(errs, file.Close())
 	}
 	if t.seeder != nil {
-		errs = append(errs, t.direct.DeleteDatabase(ctx, t.name), t.seeder.Close())
+		errs = append(errs, t.seeder.Sweep(ctx), t.direct.DeleteDatabase(ctx, t.name), t.seeder.Close())
 	}
 	if t.direct != nil {
 		errs = append(errs, t.direct.Close())
@@ -286,11 +311,14 @@ func (t *trial) Kill(id engine.NodeID) error {
 	if m.redis != nil {
 		ids = append(ids, m.redis.GetContainerID())
 	}
+	t.watch.Expect(ids...)
+	m.remote.Doom()
 	if err := faults.Kill(t.ctx, t.world.engine, ids...); err != nil {
 		return err
 	}
-	m.remote.Close()
+	m.remote.Bury()
 	m.remote = nil
+	delete(t.still, id)
 	functions, err := t.containersOf(id, sibling.Function)
 	return errors.Join(err, faults.Remove(t.ctx, t.world.engine, functions...))
 }
@@ -298,15 +326,7 @@ func (t *trial) Kill(id engine.NodeID) error {
 // Restart implements harness.Faults.
 func (t *trial) Restart(id engine.NodeID) error {
 	m := t.machines[id]
-	if err := faults.Start(t.ctx, t.world.engine, m.node.GetContainerID()); err != nil {
-		return err
-	}
-	if m.redis != nil {
-		if err := faults.Start(t.ctx, t.world.engine, m.redis.GetContainerID()); err != nil {
-			return err
-		}
-	}
-	if err := t.reach(t.ctx, m); err != nil {
+	if err := t.revive(t.ctx, m); err != nil {
 		return err
 	}
 	b, inputs, err := t.prepare(m)
@@ -319,51 +339,85 @@ func (t *trial) Restart(id engine.NodeID) error {
 	return errors.Join(m.remote.Start(t.ctx, t.start), m.remote.Connect(t.ctx, t.addresses()))
 }
 
+// isStill reports whether a node stands still.
+func (t *trial) isStill(id engine.NodeID) bool {
+	_, still := t.still[id]
+	return still
+}
+
+// do has a node do something, as soon as it can.
+func (t *trial) do(id engine.NodeID, what func(*remote.Node) error) error {
+	m := t.machines[id]
+	switch {
+	case m.remote == nil:
+		return nil
+	case t.isStill(id):
+		t.still[id] = append(t.still[id], func() error { return what(m.remote) })
+		return nil
+	}
+	return what(m.remote)
+}
+
 // Freeze implements harness.Faults.
 func (t *trial) Freeze(id engine.NodeID, still bool) error {
-	ids, err := t.containersOf(id, "")
+	m := t.machines[id]
+	node := m.node.GetContainerID()
+	if still {
+		t.still[id] = nil
+		m.remote.Freeze(true)
+		// First the node, which then starts no more containers.
+		if err := faults.Freeze(t.ctx, t.world.engine, true, node); err != nil {
+			return err
+		}
+	}
+	all, err := t.containersOf(id, "")
 	if err != nil {
 		return err
 	}
-	if still {
-		t.machines[id].remote.Freeze(true)
+	if err := faults.Freeze(t.ctx, t.world.engine, still, all...); err != nil || still {
+		return err
 	}
-	err = faults.Freeze(t.ctx, t.world.engine, still, ids...)
-	if !still {
-		t.machines[id].remote.Freeze(false)
+	m.remote.Freeze(false)
+	waiting := t.still[id]
+	delete(t.still, id)
+	var errs []error
+	for _, do := range waiting {
+		errs = append(errs, do())
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Part implements harness.Faults.
 func (t *trial) Part(a, b engine.NodeID, apart bool) error {
 	var errs []error
 	for _, way := range [...][2]engine.NodeID{{a, b}, {b, a}} {
-		from, to := t.machines[way[0]], t.machines[way[1]]
-		if from.remote != nil {
-			errs = append(errs, from.remote.Part(t.ctx, to.id, to.address.String(), apart))
-		}
+		to := t.machines[way[1]]
+		errs = append(errs, t.do(way[0], func(n *remote.Node) error { return n.Part(t.ctx, to.id, to.address.String(), apart) }))
 	}
 	return errors.Join(errs...)
 }
 
 // Slow implements harness.Faults.
 func (t *trial) Slow(id engine.NodeID, factor float64) error {
-	if t.machines[id].remote == nil {
-		return nil
-	}
-	return t.machines[id].remote.Slow(t.ctx, factor)
+	return t.do(id, func(n *remote.Node) error { return n.Slow(t.ctx, factor) })
 }
 
-// StopService implements harness.Faults. The store keeps what it has: it
-// stands still.
-func (t *trial) StopService(id engine.NodeID, stopped bool) error {
-	if id == scenarios.StorageNode {
-		return faults.Freeze(t.ctx, t.world.engine, stopped, t.couch.GetContainerID())
+// StopStore implements harness.Faults.
+func (t *trial) StopStore(stopped bool) error {
+	t.stopped = stopped
+	ids := []string{t.couch.GetContainerID()}
+	if t.kafka != nil {
+		ids = append(ids, t.kafka.GetContainerID())
 	}
+	return faults.Freeze(t.ctx, t.world.engine, stopped, ids...)
+}
+
+// LoseMemory implements harness.Faults.
+func (t *trial) LoseMemory(id engine.NodeID) error {
 	redis := t.machines[id].redis.GetContainerID()
-	if stopped {
-		return faults.Kill(t.ctx, t.world.engine, redis)
+	t.watch.Expect(redis)
+	if err := faults.Kill(t.ctx, t.world.engine, redis); err != nil {
+		return err
 	}
 	return faults.Start(t.ctx, t.world.engine, redis)
 }
@@ -371,7 +425,7 @@ func (t *trial) StopService(id engine.NodeID, stopped bool) error {
 // Crash implements harness.Faults.
 func (t *trial) Crash(w engine.WorkflowID, f workflow.FunctionID) error {
 	for _, m := range t.machines {
-		if m.remote == nil {
+		if m.remote == nil || t.isStill(m.id) {
 			continue
 		}
 		if found, err := m.remote.Crash(t.ctx, w, f); err != nil || found {

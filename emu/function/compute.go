@@ -14,6 +14,8 @@ type Compute func(ctx context.Context, work engine.Time)
 
 // Work is what functions do.
 type Work struct {
+	// Name is what [WorkOf] knows it by, in other processes too.
+	Name string
 	// Does says what that is, after "functions", for a manifest.
 	Does string
 	// Compute passes the time that they compute.
@@ -27,11 +29,11 @@ type Work struct {
 func WorkOf(name string, real Bodies) (Work, error) {
 	switch name {
 	case "sleep":
-		return Work{Does: "sleep", Compute: Sleep}, nil
+		return Work{Name: name, Does: "sleep", Compute: Sleep}, nil
 	case "spin":
-		return Work{Does: "keep a processor busy", Compute: Spin}, nil
+		return Work{Name: name, Does: "keep a processor busy", Compute: Spin}, nil
 	case "real":
-		return Work{Does: "run real bodies", Compute: Sleep, Bodies: real}, nil
+		return Work{Name: name, Does: "run real bodies", Compute: Sleep, Bodies: real}, nil
 	}
 	return Work{}, fmt.Errorf("functions cannot compute by %q: there are sleep, spin and real", name)
 }

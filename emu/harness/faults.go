@@ -17,70 +17,95 @@ import (
 type change struct {
 	at    engine.Time
 	ends  int // 1 or 0
-	fault *scenarios.Fault
+	fault int
 }
 
 // schedule lists what is to happen, in order: of what happens at the same
 // time, what begins comes first, as in the simulator.
 func schedule(faults []scenarios.Fault) []change {
 	var all []change
-	for i := range faults {
-		f := &faults[i]
-		all = append(all, change{f.At, 0, f})
+	for i, f := range faults {
+		all = append(all, change{f.At, 0, i})
 		if f.For > 0 {
-			all = append(all, change{f.At + f.For, 1, f})
+			all = append(all, change{f.At + f.For, 1, i})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ends, b.ends)) })
 	return all
 }
 
-// player makes the faults of a trial happen.
+// player makes the faults of a trial happen. What overlapping faults come to is
+// what it is in the simulator (sim/fault.go).
 type player struct {
 	cluster Faults
 	nodes   engine.NodeID
-	active  []*scenarios.Fault
+	faults  []scenarios.Fault
+	active  []bool // by fault
+	// What nodes are under: those that stand still, and by how much links are
+	// slowed down.
+	still map[engine.NodeID]bool
+	slow  map[engine.NodeID]float64
+}
+
+func newPlayer(c Faults, faults []scenarios.Fault, nodes engine.NodeID) *player {
+	return &player{
+		cluster: c, nodes: nodes, faults: faults, active: make([]bool, len(faults)),
+		still: map[engine.NodeID]bool{}, slow: map[engine.NodeID]float64{},
+	}
 }
 
 // play makes all faults happen, until all have or ctx ends. The error says
 // which could not be made.
-func (p *player) play(ctx context.Context, faults []scenarios.Fault, now func() engine.Time) error {
-	for _, next := range schedule(faults) {
+func (p *player) play(ctx context.Context, now func() engine.Time) error {
+	for _, next := range schedule(p.faults) {
 		if !clock.Sleep(ctx, next.at-now()) {
 			return nil
 		}
-		var err error
-		if next.ends == 0 {
-			err = p.begin(next.fault)
-		} else {
-			err = p.end(next.fault)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := p.make(next); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("the fault that is due after %v cannot be made: %w", time.Duration(next.at), err)
 		}
 	}
 	return nil
 }
 
-func (p *player) begin(f *scenarios.Fault) error {
-	same := p.same(f)
-	p.active = append(p.active, f)
+func (p *player) make(c change) error {
+	f := &p.faults[c.fault]
+	if c.ends == 0 {
+		down := p.down(f.Node)
+		p.active[c.fault] = true
+		return p.begin(f, down)
+	}
+	p.active[c.fault] = false
+	return p.end(f)
+}
+
+func (p *player) begin(f *scenarios.Fault, down bool) error {
+	n := f.Node
 	switch f.Kind {
 	case scenarios.Kill:
-		if same == nil {
-			return p.cluster.Kill(f.Node)
+		p.still[n] = false
+		if !down {
+			return p.cluster.Kill(n)
 		}
 	case scenarios.Pause:
-		if same == nil && !p.down(f.Node) {
-			return p.cluster.Freeze(f.Node, true)
+		was := p.still[n]
+		p.still[n] = true
+		if !down && !was {
+			return p.cluster.Freeze(n, true)
 		}
 	case scenarios.Partition:
 		return p.part(f, true)
 	case scenarios.SlowLink:
-		return p.cluster.Slow(f.Node, f.Factor)
+		p.slow[n] = f.Factor
+		if !down {
+			return p.cluster.Slow(n, f.Factor)
+		}
 	case scenarios.StopService:
-		if same == nil && !p.down(f.Node) {
-			return p.cluster.StopService(f.Node, true)
+		switch {
+		case n == scenarios.StorageNode:
+			return p.cluster.StopStore(true)
+		case !down:
+			return p.cluster.LoseMemory(n)
 		}
 	case scenarios.CrashFunction:
 		return p.cluster.Crash(engine.WorkflowID(f.Workflow), f.Function)
@@ -89,55 +114,63 @@ func (p *player) begin(f *scenarios.Fault) error {
 }
 
 // end undoes a fault, unless another does the same: then that matters until
-// it ends. A node that has been killed meanwhile comes back without its other
-// troubles.
+// it ends.
 func (p *player) end(f *scenarios.Fault) error {
-	p.active = slices.DeleteFunc(p.active, func(a *scenarios.Fault) bool { return a == f })
-	same := p.same(f)
-	switch {
-	case f.Kind == scenarios.Partition:
+	n, same := f.Node, p.same(f)
+	switch f.Kind {
+	case scenarios.Partition:
 		return p.part(f, false)
-	case f.Kind == scenarios.SlowLink && same != nil:
-		return p.cluster.Slow(f.Node, same.Factor)
-	case same != nil:
-	case f.Kind == scenarios.Kill:
-		return p.restart(f.Node)
-	case f.Kind == scenarios.SlowLink:
-		return p.cluster.Slow(f.Node, 1)
-	case p.down(f.Node): // There is nothing to undo.
-	case f.Kind == scenarios.Pause:
-		return p.cluster.Freeze(f.Node, false)
-	case f.Kind == scenarios.StopService:
-		return p.cluster.StopService(f.Node, false)
+	case scenarios.SlowLink:
+		p.slow[n] = 1
+		if same != nil {
+			p.slow[n] = same.Factor
+		}
+		if !p.down(n) {
+			return p.cluster.Slow(n, p.slow[n])
+		}
+	case scenarios.Kill:
+		if same == nil {
+			return p.restart(n)
+		}
+	case scenarios.Pause:
+		was := p.still[n]
+		if same == nil {
+			p.still[n] = false
+		}
+		if same == nil && was && !p.down(n) {
+			return p.cluster.Freeze(n, false)
+		}
+	case scenarios.StopService: // The memory of a worker has been back all along.
+		if same == nil && n == scenarios.StorageNode {
+			return p.cluster.StopStore(false)
+		}
 	}
 	return nil
 }
 
-// restart brings a node back, with the other faults that it is still under.
+// restart brings a node back, under what it is under by now: a pause from
+// before it was killed is over.
 func (p *player) restart(n engine.NodeID) error {
 	errs := []error{p.cluster.Restart(n)}
-	for _, f := range p.active {
-		if f.Node == n {
-			switch f.Kind {
-			case scenarios.Pause:
-				errs = append(errs, p.cluster.Freeze(n, true))
-			case scenarios.SlowLink:
-				errs = append(errs, p.cluster.Slow(n, f.Factor))
-			case scenarios.StopService:
-				errs = append(errs, p.cluster.StopService(n, true))
-			}
-		}
-		if f.Kind == scenarios.Partition {
+	for i := range p.faults {
+		if f := &p.faults[i]; p.active[i] && f.Kind == scenarios.Partition {
 			errs = append(errs, p.part(f, true))
 		}
+	}
+	if factor, ok := p.slow[n]; ok {
+		errs = append(errs, p.cluster.Slow(n, factor))
+	}
+	if p.still[n] {
+		errs = append(errs, p.cluster.Freeze(n, true))
 	}
 	return errors.Join(errs...)
 }
 
-// same returns an active fault of the same kind on the same node.
+// same returns another active fault of the same kind on the same node, the
+// first of the schedule.
 func (p *player) same(f *scenarios.Fault) *scenarios.Fault {
-	for _, a := range p.active {
-		if a.Kind == f.Kind && a.Node == f.Node {
+	for i := range p.faults {
+		if a := &p.faults[i]; p.active[i] && a.Kind == f.Kind && a.Node == f.Node {
 			return a
 		}
 	}
@@ -146,22 +179,28 @@ func (p *player) same(f *scenarios.Fault) *scenarios.Fault {
 
 // down reports whether a node has been killed.
 func (p *player) down(n engine.NodeID) bool {
-	return slices.ContainsFunc(p.active, func(f *scenarios.Fault) bool { return f.Kind == scenarios.Kill && f.Node == n })
+	return p.same(&scenarios.Fault{Kind: scenarios.Kill, Node: n}) != nil
 }
 
 // part makes a partition, or ends it between those that no other keeps apart.
 func (p *player) part(f *scenarios.Fault, apart bool) error {
 	var errs []error
 	for n := range p.nodes {
-		if n == f.Node || !f.Cuts(n) || p.down(n) || p.down(f.Node) {
-			continue
-		}
-		if !apart && slices.ContainsFunc(p.active, func(a *scenarios.Fault) bool {
-			return a.Kind == scenarios.Partition && (a.Node == n && a.Cuts(f.Node) || a.Node == f.Node && a.Cuts(n))
-		}) {
+		if n == f.Node || !f.Cuts(n) || !apart && p.parted(f.Node, n) {
 			continue
 		}
 		errs = append(errs, p.cluster.Part(f.Node, n, apart))
 	}
 	return errors.Join(errs...)
+}
+
+// parted reports whether a partition keeps two nodes apart.
+func (p *player) parted(a, b engine.NodeID) bool {
+	for i := range p.faults {
+		f := &p.faults[i]
+		if p.active[i] && f.Kind == scenarios.Partition && (f.Node == a && f.Cuts(b) || f.Node == b && f.Cuts(a)) {
+			return true
+		}
+	}
+	return false
 }

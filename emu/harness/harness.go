@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,26 +29,34 @@ type Cluster interface {
 	Arrive(w engine.WorkflowID, number int64)
 	// Quiet reports whether nothing is under way on any node.
 	Quiet() bool
+	// Lost tells of a machine or service that is gone though no fault was to
+	// take it: the trial is worth nothing then. It is nil where that cannot be.
+	Lost() <-chan error
 	// End ends the trial. Nothing is left of it, also where Begin has failed.
 	End() error
 	Faults
 }
 
 // Faults are what can be done to a cluster. Each is undone by the same call
-// the other way round.
+// the other way round. Of a node that has been killed, only Restart and Part are
+// asked; it comes back with its link as it was, and not standing still.
 type Faults interface {
 	// Kill stops a node with everything on it, Restart brings it back empty.
 	Kill(engine.NodeID) error
 	Restart(engine.NodeID) error
 	// Freeze makes a node stand still, or go on.
 	Freeze(n engine.NodeID, still bool) error
-	// Part keeps two nodes apart, or lets them meet again.
+	// Part keeps two nodes apart, or lets them meet again, as far as they are
+	// there. To keep them apart twice is the same as once.
 	Part(a, b engine.NodeID, apart bool) error
 	// Slow divides the bandwidth of a node's link by a factor, 1 is none.
 	Slow(n engine.NodeID, factor float64) error
-	// StopService stops the services of the storage node, or the memory of a
-	// worker, which is then empty; or starts them again.
-	StopService(n engine.NodeID, stopped bool) error
+	// StopStore makes the services of the storage node stand still: they keep
+	// what they have; or has them go on.
+	StopStore(stopped bool) error
+	// LoseMemory stops the memory of a worker, and starts it again: it is then
+	// empty.
+	LoseMemory(engine.NodeID) error
 	// Crash kills a container that runs a function, if there is one.
 	Crash(engine.WorkflowID, workflow.FunctionID) error
 }
@@ -65,17 +74,30 @@ const settleTime = 2 * time.Second
 func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start, warn func(string)) (err error) {
 	var generator *load.Generator
 	progress := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
 		select {
 		case progress <- struct{}{}:
 		default:
 		}
-	})
+	}, cancel)
 	c, err := start(ctx, t, collector)
 	if err != nil {
-		return err
+		// What is cut short fails in many ways, of which none matters.
+		return cmp.Or(ctx.Err(), err)
 	}
-	defer func() { err = errors.Join(err, c.End()) }()
+	defer func(ctx context.Context) {
+		ended := c.End()
+		if err == nil || ctx.Err() == nil {
+			err = errors.Join(err, ended)
+			return
+		}
+		err = ctx.Err()
+		if ended != nil && warn != nil {
+			warn(ended.Error())
+		}
+	}(ctx)
 	timer := clock.New()
 	generator = load.New(t, timer.Now, func(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
 		collector.Ask(w, number, client, intended, sent)
@@ -84,17 +106,24 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	if err := c.Begin(timer); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
 	var playing sync.WaitGroup
+	faulty, peace := context.WithCancel(ctx)
 	playing.Go(func() {
-		p := player{cluster: c, nodes: scenarios.FirstWorker + engine.NodeID(len(t.Cluster.Workers))}
-		if err := p.play(ctx, t.Faults, timer.Now); err != nil {
+		p := newPlayer(c, t.Faults, scenarios.FirstWorker+engine.NodeID(len(t.Cluster.Workers)))
+		if err := p.play(faulty, timer.Now); err != nil {
 			cancel(err)
+		}
+	})
+	playing.Go(func() {
+		select {
+		case err := <-c.Lost():
+			cancel(err)
+		case <-ctx.Done():
 		}
 	})
 	// Faults that are to come after the last invocation are not waited for.
 	defer playing.Wait()
-	defer cancel(nil)
+	defer peace()
 	generator.Run(ctx)
 	for collector.Open() > 0 && ctx.Err() == nil {
 		select {
@@ -105,8 +134,10 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	peace()
+	playing.Wait()
 	settle(ctx, c)
-	tell(warn, collector)
+	tell(warn, collector, len(t.Faults) > 0)
 	return context.Cause(ctx)
 }
 
@@ -120,15 +151,20 @@ func settle(ctx context.Context, c Cluster) {
 	}
 }
 
-// tell says what went wrong.
-func tell(warn func(string), c *records.Collector) {
+// tell says what went wrong. Under faults, things are to.
+func tell(warn func(string), c *records.Collector, faults bool) {
 	failures, n := c.Failures()
 	if warn == nil || n == 0 {
 		return
 	}
-	text := fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0])
-	if n == 1 {
-		text = failures[0].Error()
+	switch {
+	case faults && n == 1:
+		warn(fmt.Sprintf("under the scenario's faults one thing failed, as is to be expected: %v", failures[0]))
+	case faults:
+		warn(fmt.Sprintf("under the scenario's faults %d things failed, as is to be expected; the first: %v", n, failures[0]))
+	case n == 1:
+		warn(failures[0].Error())
+	default:
+		warn(fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0]))
 	}
-	warn(text)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/access"
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/clock"
+	"github.com/flowtwin/flowtwin/emu/container"
 	"github.com/flowtwin/flowtwin/emu/harness"
 	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/pace"
@@ -36,23 +37,28 @@ type cluster struct {
 
 // machine is a node and what it keeps when it is restarted.
 type machine struct {
-	id     engine.NodeID
-	boot   uint64
-	node   *node.Node // nil while it has been killed
-	access *access.Access
-	inputs *replay.Writer  // nil if they are not recorded
-	redis  *embedded.Redis // nil if there is a real one, or none
-	memory string          // its address
-	// gate is closed while the node cannot reach the storage node.
-	gate *shape.Gate
+	id       engine.NodeID
+	boot     uint64
+	still    bool       // a fault makes it stand still
+	node     *node.Node // nil while it has been killed
+	access   *access.Access
+	services access.Services
+	inputs   *replay.Writer  // nil if they are not recorded
+	redis    *embedded.Redis // nil if there is a real one, or none
+	memory   string          // its address
+	// gate is closed while the node stands still, storage while a partition keeps
+	// it from the storage node.
+	gate, storage *shape.Gate
+	// relay is its containers' way to the storage node, if they are processes of
+	// their own.
+	relay *shape.Relay
 }
 
 // start brings up a cluster.
 func start(ctx context.Context, o *Options, t *scenarios.Trial, observer agent.Observer) (_ harness.Cluster, err error) {
 	c := &cluster{
-		options: o, trial: t, clock: clock.New(), observer: observer, token: make([]byte, 32), addresses: map[engine.NodeID]string{},
+		options: o, trial: t, clock: clock.New(), observer: observer, token: []byte(rand.Text()), addresses: map[engine.NodeID]string{},
 	}
-	_, _ = rand.Read(c.token) // Never fails.
 	if o.Pace {
 		c.pacer = pace.New(t.Profile)
 	}
@@ -65,7 +71,7 @@ func start(ctx context.Context, o *Options, t *scenarios.Trial, observer agent.O
 		return nil, err
 	}
 	for id := range engine.NodeID(len(t.Cluster.Workers)) + scenarios.FirstWorker {
-		m := &machine{id: id, gate: shape.NewGate(c.servers.patience)}
+		m := &machine{id: id, gate: shape.NewGate(c.servers.patience), storage: shape.NewGate(c.servers.patience)}
 		c.machines = append(c.machines, m)
 		if err := c.equip(ctx, m); err != nil {
 			return nil, err
@@ -101,9 +107,16 @@ func (c *cluster) equip(ctx context.Context, m *machine) error {
 		}
 		s.Redis = m.memory
 	}
-	dial, store := c.servers.dial(m)
+	dial := c.servers.dial(m)
+	processes := len(c.options.Processes) > 0
 	var err error
-	m.access, err = access.Open(ctx, c.trial, m.id, s, access.Options{Store: store, Broker: dial, Pacer: c.pacer})
+	if processes && m.id >= scenarios.FirstWorker {
+		if m.relay, err = shape.NewRelay(string(c.token), dial); err != nil {
+			return err
+		}
+	}
+	m.access, err = access.Open(ctx, c.trial, m.id, s, access.Options{Store: dial, Broker: dial, Pacer: c.pacer, Shared: processes})
+	m.services = s
 	return err
 }
 
@@ -112,7 +125,13 @@ func (c *cluster) boot(m *machine, listen string) error {
 	m.boot++
 	config := node.Config{
 		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
-		Work: c.options.Work, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
+		Work: c.options.Work, Returns: c.options.Returned != nil, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
+	}
+	if m.relay != nil {
+		config.Containers = container.In(container.Config{
+			Launcher: container.Command(c.options.Processes), Services: m.services, Compute: c.options.Work.Name, Pace: c.options.Pace,
+			Relay: m.relay.Address(), Listen: "127.0.0.1:0",
+		})
 	}
 	var err error
 	if c.options.Record != "" {
@@ -150,12 +169,15 @@ func (c *cluster) Arrive(w engine.WorkflowID, number int64) {
 // Quiet implements harness.Cluster.
 func (c *cluster) Quiet() bool {
 	for _, m := range c.machines {
-		if m.node != nil && !m.node.Quiet() {
+		if m.node != nil && !m.still && !m.node.Quiet() {
 			return false
 		}
 	}
 	return true
 }
+
+// Lost implements harness.Cluster. What is lost here takes the harness along.
+func (c *cluster) Lost() <-chan error { return nil }
 
 // End implements harness.Cluster.
 func (c *cluster) End() error {
@@ -165,11 +187,15 @@ func (c *cluster) End() error {
 	}
 	for _, m := range c.machines {
 		m.gate.Set(true)
+		m.storage.Set(true)
 		errs = append(errs, m.halt())
 	}
 	for _, m := range c.machines {
 		if m.access != nil {
 			errs = append(errs, c.clear(m), m.access.Close())
+		}
+		if m.relay != nil {
+			errs = append(errs, m.relay.Close())
 		}
 		if m.redis != nil {
 			errs = append(errs, m.redis.Close())
@@ -211,6 +237,8 @@ func (m *machine) halt() error {
 // Kill implements harness.Faults.
 func (c *cluster) Kill(id engine.NodeID) error {
 	m := c.machines[id]
+	m.still = false // Whatever stands still can be killed.
+	m.gate.Set(true)
 	return errors.Join(m.halt(), c.empty(m))
 }
 
@@ -238,6 +266,7 @@ func (c *cluster) Restart(id engine.NodeID) error {
 // Freeze implements harness.Faults.
 func (c *cluster) Freeze(id engine.NodeID, still bool) error {
 	m := c.machines[id]
+	m.still = still
 	m.gate.Set(!still)
 	m.node.Freeze(still)
 	return nil
@@ -248,11 +277,13 @@ func (c *cluster) Part(a, b engine.NodeID, apart bool) error {
 	for _, way := range [...][2]engine.NodeID{{a, b}, {b, a}} {
 		from, to := c.machines[way[0]], way[1]
 		if to == scenarios.StorageNode {
-			from.gate.Set(!apart)
+			from.storage.Set(!apart)
 		}
-		if apart {
+		switch {
+		case from.node == nil: // It reaches nobody as it is.
+		case apart:
 			from.node.Cut(to)
-		} else {
+		default:
 			from.node.Mend(to)
 		}
 	}
@@ -265,20 +296,21 @@ func (c *cluster) Slow(id engine.NodeID, factor float64) error {
 	return nil
 }
 
-// StopService implements harness.Faults.
-func (c *cluster) StopService(id engine.NodeID, stopped bool) error {
-	if id == scenarios.StorageNode {
-		c.servers.gate.Set(!stopped)
-		return nil
-	}
+// StopStore implements harness.Faults.
+func (c *cluster) StopStore(stopped bool) error {
+	c.servers.gate.Set(!stopped)
+	return nil
+}
+
+// LoseMemory implements harness.Faults. A server that is others' as well is
+// only emptied.
+func (c *cluster) LoseMemory(id engine.NodeID) error {
 	m := c.machines[id]
-	switch {
-	case m.redis == nil && stopped:
-		return c.empty(m) // It is others' as well.
-	case m.redis == nil:
-		return nil
-	case stopped:
-		return m.redis.Close()
+	if m.redis == nil {
+		return c.empty(m)
+	}
+	if err := m.redis.Close(); err != nil {
+		return err
 	}
 	redis, err := embedded.StartRedis(m.memory)
 	if err == nil {

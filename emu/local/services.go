@@ -27,7 +27,7 @@ type servers struct {
 	couch    *embedded.CouchDB // nil if there is a real one
 	couchURL string
 	links    links
-	// gate is closed while the store is stopped. patience is how long one is
+	// gate is closed while the services are stopped. patience is how long one is
 	// waited for.
 	gate     *shape.Gate
 	patience time.Duration
@@ -78,13 +78,12 @@ func (l *links) slow(n engine.NodeID, factor float64) {
 	}
 }
 
-// dial returns how a machine opens connections to the broker, and to the store.
-func (s *servers) dial(m *machine) (broker, store services.Dial) {
+// dial returns how a machine opens connections to the services of the storage
+// node.
+func (s *servers) dial(m *machine) services.Dial {
 	link := s.links.toStorage(m.id)
-	link.Gates = []*shape.Gate{m.gate}
-	broker = link.Dial(services.Direct)
-	link.Gates = []*shape.Gate{m.gate, s.gate}
-	return broker, link.Dial(services.Direct)
+	link.Gates = []*shape.Gate{m.gate, m.storage, s.gate}
+	return link.Dial(services.Direct)
 }
 
 // toStorage is what connections from a node to the services of the storage

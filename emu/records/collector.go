@@ -25,6 +25,8 @@ type Collector struct {
 	// record of one has been made.
 	ended    func(*record.Invocation)
 	recorded func()
+	// broken is told why the trial cannot go on.
+	broken func(error)
 
 	mu          sync.Mutex
 	asked       map[asked]*arrival
@@ -63,10 +65,11 @@ type invocation struct {
 // NewCollector returns a collector. ended is called when an invocation has
 // ended, of whose record only what its client knows is right then; recorded
 // when its record is complete, which may be later. Both are called by one
-// goroutine at a time, and must not call the collector.
-func NewCollector(t *scenarios.Trial, r record.Recorder, ended func(*record.Invocation), recorded func()) *Collector {
+// goroutine at a time, and must not call the collector. broken is called when
+// the trial cannot go on.
+func NewCollector(t *scenarios.Trial, r record.Recorder, ended func(*record.Invocation), recorded func(), broken func(error)) *Collector {
 	return &Collector{
-		trial: t, recorder: r, traced: r.WantsTasks(), ended: ended, recorded: recorded,
+		trial: t, recorder: r, traced: r.WantsTasks(), ended: ended, recorded: recorded, broken: broken,
 		asked: map[asked]*arrival{}, invocations: map[engine.Invocation]*invocation{},
 	}
 }
@@ -329,6 +332,9 @@ func (c *Collector) Failed(err error) {
 	defer c.mu.Unlock()
 	c.fail(err)
 }
+
+// Broken implements agent.Observer.
+func (c *Collector) Broken(err error) { c.broken(err) }
 
 // fail keeps the first of what went wrong, and counts all.
 func (c *Collector) fail(err error) {

@@ -20,12 +20,16 @@ type Node struct {
 	gone chan struct{} // closed when the connection is
 
 	mu sync.Mutex
+	// refused says why the node has taken leave at once, "" if it has not.
+	refused string
 	// stream takes what the node observes in a trial, inputs what its engine is
 	// told, if that is recorded.
 	stream  *stream
 	inputs  io.Writer
 	numbers uint64
 	answers map[uint64]chan *answer
+	// doomed: that the connection ends is no news.
+	doomed bool
 }
 
 // Dial connects with a node, which is given a name for errors.
@@ -52,6 +56,10 @@ func (n *Node) listen() {
 			break
 		}
 		switch {
+		case next.Answer != nil && next.Answer.Number == 0: // Nothing was asked yet.
+			n.mu.Lock()
+			n.refused = next.Answer.Error
+			n.mu.Unlock()
 		case next.Answer != nil:
 			n.mu.Lock()
 			waiting := n.answers[next.Answer.Number]
@@ -73,9 +81,14 @@ func (n *Node) listen() {
 	n.Line.Close()
 	n.mu.Lock()
 	close(n.gone)
+	var err error
+	if !n.doomed {
+		err = fmt.Errorf("%s has ended, and not because of a fault", n.name)
+	}
+	stream := n.stream
 	n.mu.Unlock()
-	if stream, _ := n.trial(); stream != nil {
-		stream.end()
+	if stream != nil {
+		stream.end(err)
 	}
 }
 
@@ -91,8 +104,28 @@ func (n *Node) Gone() <-chan struct{} { return n.gone }
 
 // Close takes leave of the node, which then ends.
 func (n *Node) Close() {
+	n.Doom()
 	n.Line.Close()
 	<-n.gone
+}
+
+// Doom says that the node is about to be killed, so that its end is no news;
+// Bury that it has been. What it has told by then counts.
+func (n *Node) Doom() {
+	n.mu.Lock()
+	n.doomed = true
+	n.mu.Unlock()
+}
+
+// Bury returns when nothing comes from the node any more.
+func (n *Node) Bury() {
+	// Its system may have gone with it, and then nobody ends the connection.
+	const patience = 200 * time.Millisecond
+	select {
+	case <-n.gone:
+	case <-time.After(patience):
+	}
+	n.Close()
 }
 
 // ask has the node do something, and waits for its answer.
@@ -102,7 +135,7 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 	select {
 	case <-n.gone:
 		n.mu.Unlock()
-		return nil, fmt.Errorf("%s is gone", n.name)
+		return nil, n.lost(nil)
 	default:
 	}
 	n.numbers++
@@ -110,7 +143,8 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 	n.answers[c.Number] = waiting
 	n.mu.Unlock()
 	if err := n.Send(c); err != nil {
-		return nil, fmt.Errorf("%s is gone: %w", n.name, err)
+		<-n.gone // What it has said until then may tell why.
+		return nil, n.lost(err)
 	}
 	select {
 	case a := <-waiting:
@@ -119,17 +153,30 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 		}
 		return a, nil
 	case <-n.gone:
-		return nil, fmt.Errorf("%s is gone", n.name)
+		return nil, n.lost(nil)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s does not answer: %w", n.name, ctx.Err())
 	}
+}
+
+// lost is the error of a node that is gone, with what was noticed of that.
+func (n *Node) lost(err error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.refused != "":
+		return fmt.Errorf("%s refuses this harness: %s", n.name, n.refused)
+	case err != nil:
+		return fmt.Errorf("%s is gone: %w", n.name, err)
+	}
+	return fmt.Errorf("%s is gone", n.name)
 }
 
 // Begin makes the node part of a trial. What it observes goes to a merger, what
 // its engine is told to inputs, if that is to be recorded.
 func (n *Node) Begin(ctx context.Context, b *Begin, m *Merger, inputs io.Writer) error {
 	n.mu.Lock()
-	n.stream, n.inputs = m.add(n), inputs
+	n.stream, n.inputs = m.add(n.mark), inputs
 	n.mu.Unlock()
 	b.Record = inputs != nil
 	_, err := n.ask(ctx, &command{Begin: b})
@@ -138,7 +185,11 @@ func (n *Node) Begin(ctx context.Context, b *Begin, m *Merger, inputs io.Writer)
 
 // Connect connects the node with its peers.
 func (n *Node) Connect(ctx context.Context, addresses map[engine.NodeID]string) error {
-	_, err := n.ask(ctx, &command{Connect: addresses})
+	all := make([]peer, 0, len(addresses))
+	for id, address := range addresses {
+		all = append(all, peer{id, address})
+	}
+	_, err := n.ask(ctx, &command{Connect: all})
 	return err
 }
 

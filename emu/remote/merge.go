@@ -27,13 +27,16 @@ type Merger struct {
 // stream is what one node tells.
 type stream struct {
 	merger *Merger
-	node   *Node
+	ask    func() // for a mark
 	// queue is what has yet to be told, all of it from before mark.
-	queue  []observation
-	mark   int64
-	asked  time.Time // when a mark was last asked for
+	queue []observation
+	mark  int64
+	// asked: a mark has been asked for, and nothing been told since.
+	asked  bool
+	at     time.Time // when that was
 	frozen bool
 	ended  bool
+	why    error // it has ended, unless that was to be
 	// running counts the tasks that the node has begun and not ended, by
 	// attempt, as they have been told.
 	running map[engine.Invocation]int
@@ -55,8 +58,8 @@ func (m *Merger) Close() {
 	m.done.Wait()
 }
 
-func (m *Merger) add(n *Node) *stream {
-	s := &stream{merger: m, node: n, running: map[engine.Invocation]int{}}
+func (m *Merger) add(ask func()) *stream {
+	s := &stream{merger: m, ask: ask, running: map[engine.Invocation]int{}}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.streams = append(m.streams, s)
@@ -75,12 +78,13 @@ func (s *stream) take(next *said) {
 	m.mu.Lock()
 	s.queue = append(s.queue, next.Seen...)
 	s.mark = max(s.mark, next.Mark)
+	s.asked = false
 	m.mu.Unlock()
 	m.rouse()
 }
 
-// end notes that the node tells no more.
-func (s *stream) end() { s.set(func() { s.ended = true }) }
+// end notes that the node tells no more; why, if that was not to be.
+func (s *stream) end(why error) { s.set(func() { s.ended, s.why = true, why }) }
 
 func (s *stream) freeze(still bool) { s.set(func() { s.frozen = still }) }
 
@@ -97,7 +101,7 @@ func (m *Merger) run() {
 	for {
 		ready, waiting, closed := m.next()
 		for i := range ready {
-			ready[i].stream.tell(m.observer, &ready[i].observation)
+			ready[i].tell(m.observer)
 		}
 		if closed && len(ready) == 0 {
 			return
@@ -116,9 +120,19 @@ func (m *Merger) run() {
 	}
 }
 
+// ready is what can be told: an observation, or that the node is gone.
 type ready struct {
 	stream *stream
 	observation
+	gone bool
+}
+
+func (r *ready) tell(o agent.Observer) {
+	if r.gone {
+		r.stream.bury(o)
+	} else {
+		r.stream.tell(o, &r.observation)
+	}
 }
 
 // next returns what can be told, in order, and whether something waits for
@@ -148,7 +162,7 @@ func (m *Merger) next() (all []ready, waiting, closed bool) {
 			waiting = true
 			break
 		}
-		all = append(all, ready{first, first.queue[0]})
+		all = append(all, ready{stream: first, observation: first.queue[0]})
 		first.queue = first.queue[1:]
 	}
 	if !waiting {
@@ -163,9 +177,9 @@ func (m *Merger) next() (all []ready, waiting, closed bool) {
 	}
 	now := time.Now()
 	for _, s := range m.streams {
-		if !s.ended && !s.frozen && s.mark < newest && now.Sub(s.asked) > patience {
-			s.asked = now
-			s.node.mark()
+		if !s.ended && !s.frozen && s.mark < newest && !s.asked && now.Sub(s.at) >= patience {
+			s.asked, s.at = true, now
+			s.ask()
 		}
 	}
 	m.forget(&all)
@@ -180,7 +194,7 @@ func (m *Merger) forget(all *[]ready) {
 			continue
 		}
 		// What is about to be told of it comes first.
-		*all = append(*all, ready{s, observation{}})
+		*all = append(*all, ready{stream: s, gone: true})
 	}
 }
 
@@ -214,15 +228,23 @@ func (s *stream) tell(o agent.Observer, next *observation) {
 		o.Killed(*next.Killed)
 	case next.Finished != nil:
 		o.Finished(next.Finished.At, next.Finished.Invocation, next.Finished.Outcome)
-	case next.Failed != "":
+	case next.Broken != "":
+		o.Broken(errors.New(next.Broken))
+	default:
 		o.Failed(errors.New(next.Failed))
-	default: // The node is gone.
-		for i, n := range s.running {
-			for range n {
-				o.Killed(i)
-			}
+	}
+}
+
+// bury tells that the node is gone, and what it was running.
+func (s *stream) bury(o agent.Observer) {
+	for i, n := range s.running {
+		for range n {
+			o.Killed(i)
 		}
-		s.running = nil
+	}
+	s.running = nil
+	if s.why != nil {
+		o.Broken(s.why)
 	}
 }
 

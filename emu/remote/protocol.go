@@ -8,6 +8,7 @@
 package remote
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/access"
@@ -30,8 +31,6 @@ const (
 // Begin is what a node needs to take part in a trial.
 type Begin struct {
 	Bundle *scenarios.Bundle
-	Point  int
-	Trial  int
 	ID     engine.NodeID
 	// Listen is the address that its peers reach it at.
 	Listen   string
@@ -40,6 +39,8 @@ type Begin struct {
 	Compute  string
 	// Pace makes the node as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Record: what its engine is told is sent along.
 	Record bool
 	// Functions says how its containers are to be started, for the node's own
@@ -58,7 +59,7 @@ type Functions struct {
 	// share, which is the node's own.
 	Image, Pod string
 	// Labels mark all that is made.
-	Labels map[string]string
+	Labels Labels
 	// Memory is that of a container whose function does not say, in bytes.
 	Memory int64
 	// Egress is what a container can send for each core of its function, in
@@ -69,12 +70,23 @@ type Functions struct {
 	Count     int
 }
 
+// Labels are names and values. Package line says why they are not sent as a map.
+type Labels map[string]string
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (l Labels) MarshalBinary() ([]byte, error) { return json.Marshal(map[string]string(l)) }
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (l *Labels) UnmarshalBinary(text []byte) error {
+	return json.Unmarshal(text, (*map[string]string)(l))
+}
+
 // command is what the harness tells a node. It is answered if it has a number.
 type command struct {
 	Number uint64
 	Begin  *Begin
 	// Connect names its peers.
-	Connect map[engine.NodeID]string
+	Connect []peer
 	Ready   bool
 	// Start is when the trial starts, by the machine's clock.
 	Start  int64
@@ -85,6 +97,12 @@ type command struct {
 	Fault  *fault
 	Probe  *Probe
 	End    bool
+}
+
+// peer is a node and the address that others reach it at.
+type peer struct {
+	ID      engine.NodeID
+	Address string
 }
 
 type arrive struct {
@@ -168,6 +186,7 @@ type observation struct {
 	Killed   *engine.Invocation
 	Finished *finished
 	Failed   string
+	Broken   string
 }
 
 type admitted struct {

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -55,31 +54,70 @@ type Config struct {
 // Serve has a node do what its harness says. It returns when the harness is
 // gone, and nil if that has said farewell.
 func Serve(ctx context.Context, listener net.Listener, c Config) error {
-	defer listener.Close()
 	waiting, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
-	defer context.AfterFunc(waiting, func() { listener.Close() })()
-	for {
-		conn, err := listener.Accept()
-		if err != nil {
-			if ctx.Err() == nil && waiting.Err() != nil {
-				err = fmt.Errorf("no harness has come within %s", c.Patience)
-			}
-			return err
+	l, err := await(waiting, listener, &c)
+	if err != nil {
+		if ctx.Err() == nil && waiting.Err() != nil {
+			err = fmt.Errorf("no harness has come within %s", c.Patience)
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(c.Patience))
+		return err
+	}
+	return serve(ctx, l, &c)
+}
+
+// await waits for the harness. Strangers, who may take their time, keep it from
+// nothing.
+func await(ctx context.Context, listener net.Listener, c *Config) (*line.Line, error) {
+	type arrival struct {
+		line *line.Line
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var strangers sync.WaitGroup
+	defer strangers.Wait()
+	defer cancel()
+	defer listener.Close()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	arrived := make(chan arrival)
+	meet := func(conn net.Conn) {
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		defer stop()
 		l := line.New(conn)
-		var h line.Hello
-		if l.Receive(&h) != nil || subtle.ConstantTimeCompare([]byte(h.Token), []byte(c.Token)) != 1 {
+		h, err := l.Meet(c.Token, c.Patience)
+		if err != nil {
 			conn.Close() // Whoever that is learns nothing.
-			continue
+			return
 		}
-		_ = conn.SetReadDeadline(time.Time{})
-		if err := h.CheckVersion(protocol, version); err != nil {
-			return errors.Join(err, l.Send(&said{Answer: &answer{Error: err.Error()}}))
+		if err = h.CheckVersion(protocol, version); err != nil {
+			err = errors.Join(err, l.Send(&said{Answer: &answer{Error: err.Error()}}))
+			conn.Close()
 		}
-		listener.Close() // There is one harness.
-		return serve(ctx, l, &c)
+		stop()
+		select {
+		case arrived <- arrival{l, err}:
+		case <-ctx.Done():
+			conn.Close() // There is one harness.
+		}
+	}
+	strangers.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil {
+				time.Sleep(time.Millisecond) // Too many files are open, say.
+				continue
+			}
+			strangers.Go(func() { meet(conn) })
+		}
+	})
+	select {
+	case a := <-arrived:
+		return a.line, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -88,7 +126,6 @@ type server struct {
 	*line.Line
 	config  *Config
 	watcher *watcher
-	plan    *scenarios.Plan
 	trial   *trial // nil between trials
 }
 
@@ -150,7 +187,11 @@ func (s *server) obey(ctx context.Context, c *command) {
 	case t == nil:
 		reply(errors.New("there is no trial under way"))
 	case c.Connect != nil:
-		t.node.Connect(c.Connect)
+		addresses := map[engine.NodeID]string{}
+		for _, p := range c.Connect {
+			addresses[p.ID] = p.Address
+		}
+		t.node.Connect(addresses)
 		reply(nil)
 	case c.Ready:
 		go func() {
@@ -197,13 +238,12 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 	if s.trial != nil {
 		return errors.New("another trial is under way")
 	}
-	if b.Bundle != nil {
-		if s.plan, err = s.config.Plan(b.Bundle); err != nil {
-			return fmt.Errorf("the scenario: %w", err)
-		}
+	if b.Bundle == nil {
+		return errors.New("the harness does not say which")
 	}
-	if s.plan == nil || b.Point < 0 || b.Point >= len(s.plan.Points) {
-		return fmt.Errorf("there is no point %d", b.Point)
+	t, err := s.config.Plan(b.Bundle)
+	if err != nil {
+		return fmt.Errorf("the scenario: %w", err)
 	}
 	own := &trial{clock: clock.New()}
 	during, stop := context.WithCancel(ctx)
@@ -213,7 +253,6 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 			err = errors.Join(err, own.end())
 		}
 	}()
-	t := s.plan.Trial(b.Point, b.Trial)
 	work, err := function.WorkOf(b.Compute, s.config.Bodies)
 	if err != nil {
 		return err
@@ -234,7 +273,11 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 	if b.Pace {
 		pacer = pace.New(t.Profile)
 	}
-	if own.access, err = access.Open(ctx, t, b.ID, b.Services, access.Options{Shared: true, Pacer: pacer}); err != nil {
+	opening, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	if own.access, err = access.Open(opening, t, b.ID, b.Services, access.Options{
+		Shared: true, Pacer: pacer, Detect: node.Detect(t), Unasked: b.Boot > 1, // What it was before has found them.
+	}); err != nil {
 		return err
 	}
 	config := node.Config{
@@ -247,7 +290,7 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		}
 	}
 	if b.Record {
-		head := replay.Head{Point: b.Point, Trial: b.Trial, Node: b.ID, Restarted: b.Boot > 1}
+		head := replay.Head{Point: t.Point, Trial: t.Number, Node: b.ID, Restarted: b.Boot > 1}
 		if own.inputs, err = replay.NewWriter(inputs{s.Line}, head); err != nil {
 			return err
 		}
@@ -463,6 +506,8 @@ func (w *watcher) Finished(at engine.Time, i engine.Invocation, o engine.Outcome
 }
 
 func (w *watcher) Failed(err error) { w.see(observation{Failed: err.Error()}) }
+
+func (w *watcher) Broken(err error) { w.see(observation{Broken: err.Error()}) }
 
 func (w *watcher) Chosen(c *chain.Choice, from, to engine.Time, moved function.Bytes) {
 	w.see(observation{Chosen: &chosen{*c, from, to, moved}})

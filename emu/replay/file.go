@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/flowtwin/flowtwin/emu/wire"
 	"github.com/flowtwin/flowtwin/engine"
@@ -41,6 +42,7 @@ const maxBlock = 1 << 20
 // Writer writes the inputs of a node.
 type Writer struct {
 	to    *bufio.Writer
+	since engine.Time // when it was last seen to that all is written
 	close func() error
 	block []byte
 	frame []byte
@@ -71,11 +73,15 @@ func NewWriter(to io.WriteCloser, h Head) (*Writer, error) {
 	for _, n := range [...]uint64{wire.Version, uint64(h.Point), uint64(h.Trial), uint64(h.Node), restarted} {
 		w.block = binary.AppendUvarint(w.block, n)
 	}
-	if err := w.write(); err != nil {
+	if err := errors.Join(w.write(), w.to.Flush()); err != nil {
 		return nil, errors.Join(err, to.Close())
 	}
 	return w, nil
 }
+
+// flushEvery is how much of the inputs a node that is killed takes along, in
+// nanoseconds; the rest can be replayed.
+const flushEvery = 100 * int64(time.Millisecond)
 
 // Step implements agent.Journal.
 func (w *Writer) Step(now engine.Time, e *engine.Event, effects []engine.Effect) error {
@@ -85,7 +91,11 @@ func (w *Writer) Step(now engine.Time, e *engine.Event, effects []engine.Effect)
 	var digest uint64
 	digest, w.form = digestOf(effects, w.form)
 	w.block = binary.BigEndian.AppendUint64(w.block, digest)
-	return w.write()
+	if err := w.write(); err != nil || now-w.since < flushEvery {
+		return err
+	}
+	w.since = now
+	return w.to.Flush()
 }
 
 func (w *Writer) write() error {

@@ -46,6 +46,9 @@ type Options struct {
 	Dial services.Dial
 	// Meter counts the traffic (nil: one of the broker's own).
 	Meter *services.Meter
+	// Unasked: it is known that there is a cluster, which may be out of reach for
+	// the moment, and need not be asked what it is.
+	Unasked bool
 }
 
 // Broker is a Kafka cluster. It may be used by many goroutines.
@@ -75,11 +78,13 @@ func Open(ctx context.Context, o Options) (*Broker, error) {
 		b.meter = new(services.Meter)
 	}
 	b.dial = b.meter.Dial(o.Dial)
-	served, err := b.identify(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("no Kafka answers at %v: %w", o.Brokers, err)
+	if !o.Unasked {
+		served, err := b.identify(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("no Kafka answers at %v: %w", o.Brokers, err)
+		}
+		b.served = served
 	}
-	b.served = served
 	b.transport = &kafka.Transport{
 		ClientID: clientID, MetadataTTL: time.Minute, // When a topic is not known, we ask.
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -92,6 +97,12 @@ func Open(ctx context.Context, o Options) (*Broker, error) {
 
 // Served names the server and its version, for example "Kafka 4.1".
 func (b *Broker) Served() string { return b.served }
+
+// Ping returns an error if no broker answers.
+func (b *Broker) Ping(ctx context.Context) error {
+	_, err := b.identify(ctx)
+	return err
+}
 
 // Traffic returns what has been done with the cluster so far. An operation is
 // a datum, not a chunk.

@@ -33,6 +33,9 @@ type Options struct {
 	Dial services.Dial
 	// Meter counts the traffic (nil: one of the store's own).
 	Meter *services.Meter
+	// Unasked: it is known that there is a server, which may be out of reach for
+	// the moment, and need not be asked what it is.
+	Unasked bool
 }
 
 // Store keeps objects in the memory of one server. It may be used by many
@@ -60,6 +63,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		DialerRetries: 1, Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+	if o.Unasked {
+		return s, nil
+	}
 	if err := s.client.Ping(ctx).Err(); err != nil {
 		s.client.Close()
 		return nil, fmt.Errorf("no Redis answers at %s: %w", o.Address, err)

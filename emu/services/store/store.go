@@ -41,6 +41,9 @@ type Options struct {
 	// its way, and holds these back for as long as it likes. The upload, of so
 	// many bytes, has begun at a given time.
 	Hold func(ctx context.Context, began time.Time, bytes int)
+	// Unasked: it is known that there is a server, which may be out of reach for
+	// the moment, and need not be asked what it is.
+	Unasked bool
 }
 
 // Server is a CouchDB. It may be used by many goroutines.
@@ -84,6 +87,9 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	}
 	if s.client, err = kivik.New("couch", address.String(), options...); err != nil {
 		return nil, fmt.Errorf("CouchDB at %s: %w", address.Host, err)
+	}
+	if o.Unasked {
+		return s, nil
 	}
 	if _, err := s.Databases(ctx); err != nil {
 		s.Close()
@@ -133,7 +139,18 @@ func (s *Server) Database(ctx context.Context, name string) (*Database, error) {
 	if err != nil && kivik.HTTPStatus(err) != http.StatusPreconditionFailed {
 		return nil, fmt.Errorf("making the database %s: %w", name, err)
 	}
-	return &Database{name: name, db: s.client.DB(name), meter: s.meter, hold: s.hold}, nil
+	return s.Existing(name), nil
+}
+
+// Existing returns a database that there is, without asking.
+func (s *Server) Existing(name string) *Database {
+	return &Database{name: name, db: s.client.DB(name), meter: s.meter, hold: s.hold}
+}
+
+// Ping returns an error if the server does not answer.
+func (s *Server) Ping(ctx context.Context) error {
+	_, err := s.client.Version(ctx)
+	return err
 }
 
 // DeleteDatabase deletes a database with all that is in it. Nothing is left,

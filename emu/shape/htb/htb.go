@@ -5,7 +5,7 @@
 // led through an IFB device first, and held back by HTB there. Either way there
 // is a tree:
 //
-//	unshaped: control messages, ARP, ICMP
+//	unshaped: control messages, what the harness is told, ARP, ICMP
 //	link ─┬─ services, with a cap of their own
 //	      ├─ a function container, with a cap of its own (only what is sent)
 //	      ├─ ...
