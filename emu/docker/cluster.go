@@ -161,10 +161,9 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if broker {
 		what = append(what, "Kafka")
 	}
-	if len(what) == 0 {
-		return nil
+	if len(what) > 0 {
+		c.world.options.Progress("starting " + strings.Join(what, " and "))
 	}
-	c.world.options.Progress("starting " + strings.Join(what, " and "))
 	began := time.Now()
 	var starts parallel
 	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
@@ -182,7 +181,9 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if err := starts.wait(); err != nil {
 		return err
 	}
-	c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	if len(what) > 0 {
+		c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	}
 	return nil
 }
 
