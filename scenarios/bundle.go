@@ -2,12 +2,13 @@ package scenarios
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/flowtwin/flowtwin/engine/schedulers"
 )
 
-// Bundle is all that another process needs to make the same plan.
+// Bundle is all that another process needs to make the same trial.
 type Bundle struct {
 	// Name is what the scenario's file is called, Source its text.
 	Name     string
@@ -16,22 +17,31 @@ type Bundle struct {
 	Limit    time.Duration
 	// Files are what is in the files that it names.
 	Files map[string][]byte
+	// Point and Number are the trial's.
+	Point, Number int
 }
 
-// Bundle returns what the plan of the trial was made from.
+// Bundle returns what the trial was made from.
 func (t *Trial) Bundle() *Bundle {
 	p := t.plan
-	return &Bundle{p.name, p.Source, p.Settings, p.Limit, p.files}
+	return &Bundle{p.name, p.Source, p.Settings, p.Limit, p.files, t.Point, t.Number}
 }
 
-// Planner makes the plan of a bundle; [Bundle.Plan] does, with the schedulers
+// Planner makes the trial of a bundle; [Bundle.Trial] does, with the schedulers
 // that it is given.
-type Planner func(*Bundle) (*Plan, error)
+type Planner func(*Bundle) (*Trial, error)
 
-// Plan makes the plan; without r, with the schedulers that ship with flowtwin.
-// The error is one of the scenario's.
-func (b *Bundle) Plan(r *schedulers.Registry) (*Plan, error) {
-	return Parse(b.Name, b.Source, "", Options{Settings: b.Settings, Limit: b.Limit, Schedulers: r, Files: b.Files})
+// Trial makes the trial; without r, with the schedulers that ship with
+// flowtwin. The error is one of the scenario's.
+func (b *Bundle) Trial(r *schedulers.Registry) (*Trial, error) {
+	plan, err := Parse(b.Name, b.Source, "", Options{Settings: b.Settings, Limit: b.Limit, Schedulers: r, Files: b.Files, Only: &b.Point})
+	if err != nil {
+		return nil, err
+	}
+	if b.Point < 0 || b.Point >= len(plan.Points) || b.Number < 0 || b.Number >= plan.Trials {
+		return nil, fmt.Errorf("%s: there is no trial %d of point %d", b.Name, b.Number, b.Point)
+	}
+	return plan.Trial(b.Point, b.Number), nil
 }
 
 // MarshalBinary writes the bundle for another process, as JSON.

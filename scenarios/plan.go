@@ -69,6 +69,9 @@ type Options struct {
 	// Files are what is in files that the scenario names: they are not looked
 	// for.
 	Files map[string][]byte
+	// Only, if set, is the index of the one point whose trials are wanted: the
+	// others are counted and not made.
+	Only *int
 }
 
 // Limits of a plan as a whole.
@@ -146,7 +149,7 @@ func Parse(name string, data []byte, dir string, o Options) (*Plan, error) {
 	for i := range count {
 		cell := doc.Clone()
 		labels := choose(cell, axes, i)
-		if plan.Points = append(plan.Points, l.points(cell, labels)...); cell.Err() != nil {
+		if plan.Points = append(plan.Points, l.points(cell, labels, len(plan.Points), o.Only)...); cell.Err() != nil {
 			doc.Include("", cell.Err())
 			if failing++; failing == maxFailing {
 				break
@@ -251,13 +254,18 @@ func choose(cell *yamlfile.Document, axes []AxisUse, i int) []string {
 }
 
 // points makes the points of one combination of axis values: one for each
-// scheduler. What is wrong goes to the document.
-func (l *loader) points(cell *yamlfile.Document, labels []string) []Point {
+// scheduler. What is wrong goes to the document. If only one point is wanted,
+// the others, counted from first, are left empty.
+func (l *loader) points(cell *yamlfile.Document, labels []string, first int, only *int) []Point {
 	s := decode(cell)
 	cell.Decoded()
 	b := &builder{loader: l, doc: cell, scenario: s}
 	var points []Point
 	for i := range s.Schedulers {
+		if only != nil && *only != first+i {
+			points = append(points, Point{})
+			continue
+		}
 		trial, names := b.trial(i)
 		points = append(points, Point{
 			Scheduler: trial.Scheduler.Name, Values: labels, Workflows: names, trial: trial, seed: s.Seed, expected: b.expected, tasks: b.tasks,

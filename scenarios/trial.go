@@ -114,3 +114,14 @@ func (t *Trial) Streams() bool {
 	_, streams := t.Scheduler.Data.(engine.Streaming)
 	return streams
 }
+
+// EverStreams reports whether any trial of the same scenario streams data, so
+// that a broker can be there in time.
+func (t *Trial) EverStreams() bool {
+	for point := range t.plan.Points {
+		if t.plan.Trial(point, 0).Streams() {
+			return true
+		}
+	}
+	return false
+}

@@ -22,7 +22,7 @@ import (
 // it, which has words that some do.
 func Picture(size int) ([]byte, error) {
 	const bytesPerPixel = 0.85 // What is left of noise of one bit a channel.
-	height := max(100, int(math.Sqrt(float64(size)/bytesPerPixel*3/4)))
+	height := max(200, int(math.Sqrt(float64(size)/bytesPerPixel*3/4)))
 	m := landscape(height*4/3, height)
 	writeCaption(m, caption)
 	return encodePicture(m)

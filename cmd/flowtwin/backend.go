@@ -14,6 +14,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -39,6 +40,7 @@ type backend struct {
 type backendFlags struct {
 	name    string
 	compute string
+	command string
 	limit   time.Duration
 	record  bool
 	images  []string
@@ -50,6 +52,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, local (for real, in this process) or docker (for real, in containers)")
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
 		"(real: built-in workflows of applications)")
+	c.Flags().StringVar(&f.command, "command", "", "with --compute real and --backend local, a program that does the work of functions for which\n"+
+		"there is no other, and its arguments, separated by spaces")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"with --backend local, what keeps the run under a minute, unless it is 0)")
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
@@ -63,6 +67,9 @@ func (f *backendFlags) register(c *cobra.Command) {
 func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 	if !slices.Contains([]string{"sleep", "spin", "real"}, f.compute) {
 		return nil, fmt.Errorf("--compute %s: there are sleep, spin and real", f.compute)
+	}
+	if f.command != "" && f.compute != "real" {
+		return nil, errors.New("--command says what functions really do: it goes with --compute real")
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -83,23 +90,11 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 		}
 		return newBackend(name, sim.World{}, simulated()), nil
 	case "local":
-		work, err := function.WorkOf(f.compute, bodies.Shipped{})
-		if err != nil {
-			return nil, err
-		}
-		w, err := local.New(c.Context(), local.Options{
-			Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
-			Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
-			Record: dir,
-			Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
-		})
-		if err != nil {
-			return nil, failure{err}
-		}
-		b := newBackend(name, w, w.Serves())
-		b.realTime, b.constants = true, rundir.NewConstants(f.pace, w.Constants())
-		return b, nil
+		return f.openLocal(c, dir)
 	case "docker":
+		if f.command != "" {
+			return nil, errors.New("--command runs a program of this machine: function containers do not have it; use --backend local")
+		}
 		return f.openDocker(c, dir)
 	}
 	return nil, fmt.Errorf("there is no back end %q: there are sim, local and docker", name)
@@ -110,6 +105,35 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 		name: name, world: w, serves: serves,
 		close: func() error { return nil }, measured: func() map[string]string { return nil },
 	}
+}
+
+// openLocal opens the back end local.
+func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error) {
+	own := command.New(strings.Fields(f.command), bodies.Shipped{})
+	var real function.Bodies = bodies.Shipped{}
+	if f.command != "" {
+		real = own
+	}
+	work, err := function.WorkOf(f.compute, real)
+	if err != nil {
+		return nil, err
+	}
+	w, err := local.New(c.Context(), local.Options{
+		Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+		Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
+		Record: dir,
+		Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+	})
+	if err != nil {
+		return nil, failure{err}
+	}
+	b := newBackend("local", w, w.Serves())
+	b.realTime, b.constants = true, rundir.NewConstants(f.pace, w.Constants())
+	b.close = func() error {
+		own.Close()
+		return nil
+	}
+	return b, nil
 }
 
 // openDocker opens the back end docker. What runs before it that was killed
@@ -143,13 +167,13 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 // checkBodies finds out before a run whether there is real work for all of its
 // functions, if that was asked for.
 func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
-	if f.compute != "real" {
+	if f.compute != "real" || f.command != "" {
 		return nil
 	}
 	for point := range plan.Points {
 		for _, w := range plan.Trial(point, 0).Workflows {
 			if err := (bodies.Shipped{}).Check(w); err != nil {
-				return fmt.Errorf("--compute real: %w; --compute sleep and spin run any workflow", err)
+				return fmt.Errorf("--compute real: %w; --command names a program for others, and --compute sleep and spin run any workflow", err)
 			}
 		}
 	}

@@ -178,6 +178,7 @@ func TestBadUsage(t *testing.T) {
 		"run small.yaml --pace":                           "the simulator is always as slow as that",
 		"run small.yaml --compute think":                  "--compute think: there are sleep, spin and real",
 		"run small.yaml --compute real":                   "use --backend local",
+		"run small.yaml --command cat":                    "it goes with --compute real",
 		"run small.yaml --set load.rate":                  "write path=value",
 		"run small.yaml --backend local --compute real --set workflows=[faasflow/genome]": "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount",
 		"run small.yaml --set lode.rate=1/s":                                              `"lode"`,
@@ -193,6 +194,7 @@ func TestBadUsage(t *testing.T) {
 		"list workflows figures":                                                          "one argument at most is expected",
 		"compare a":                                                                       "two arguments are expected",
 		"compare a b":                                                                     "a: there is no such run directory",
+		"compare a b c --tolerance latency=5%":                                            "--tolerance is for two runs",
 		"compare a b --tolerance speed=5%":                                                `tolerance "speed=5%"`,
 		"compare a b --tolerance latency=much":                                            `"much" is not a percentage`,
 		"plot":                                                                            "at least one argument is expected",
@@ -215,6 +217,30 @@ func TestBadUsage(t *testing.T) {
 	}
 	if after := tree(t, "."); !maps.Equal(before, after) {
 		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(after)))
+	}
+}
+
+// A scenario with a workflow that has no real bodies is bad input, unless a
+// program does its work.
+func TestRealWorkThatThereIsNot(t *testing.T) {
+	t.Chdir(t.TempDir())
+	status, out, stderr := flowtwin("run", "quickstart", "--backend", "local", "--compute", "real", "--set", "workflows=[faasflow/genome]")
+	if want := "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount"; status != exitUsage ||
+		out != "" || !strings.Contains(stderr, want) {
+		t.Errorf("status %d, %q, want it to say %q", status, stderr, want)
+	}
+	if _, err := os.Stat("out"); err == nil {
+		t.Error("there is a run directory")
+	}
+}
+
+// Words are really counted from the command line, and the manifest says so.
+func TestRealWork(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must(t, "run", "quickstart", "--backend", "local", "--compute", "real", "--trials", "1", "--limit", "300ms", "--set", "load.rate=600/min", "--set", "axes={}", "--set", "figures=[]", "--out", "a")
+	manifest, err := os.ReadFile("a/manifest.json")
+	if err != nil || !bytes.Contains(manifest, []byte("goroutines that run real bodies")) {
+		t.Errorf("%v:\n%s", err, manifest)
 	}
 }
 
@@ -361,6 +387,9 @@ func TestPlotReportAndCompareTakeARun(t *testing.T) {
 		t.Errorf("the same run twice differs:\n%s", out)
 	}
 	must(t, "compare", "a", "c")
+	if out := must(t, "compare", "a", "b", "c", "--metric", "latency"); strings.Count(out, "\n") != 5 || !strings.Contains(out, "sim b  × sim a") || strings.Count(out, " 1×") != 4 {
+		t.Errorf("three runs side by side are\n%s", out)
+	}
 	status, out, stderr := flowtwin("compare", "a", "c", "--tolerance", "latency=5%", "--tolerance", "failed=0%")
 	if status != exitFailed || !strings.Contains(out, "misses the tolerance of 5 %") || !regexp.MustCompile(`^flowtwin: \d of 8 comparisons miss their tolerance\n$`).MatchString(stderr) {
 		t.Errorf("status %d, %q\n%s", status, stderr, out)

@@ -45,5 +45,5 @@ func newFunction() *cobra.Command {
 	}
 }
 
-// builtin makes plans with the schedulers that ship with flowtwin.
-func builtin(b *scenarios.Bundle) (*scenarios.Plan, error) { return b.Plan(nil) }
+// builtin makes trials with the schedulers that ship with flowtwin.
+func builtin(b *scenarios.Bundle) (*scenarios.Trial, error) { return b.Trial(nil) }

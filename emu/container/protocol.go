@@ -43,8 +43,6 @@ const (
 // Setup is what a container is told before its first task.
 type Setup struct {
 	Bundle   *scenarios.Bundle
-	Point    int
-	Trial    int
 	Node     engine.NodeID
 	Services access.Services
 	// Relay, if set, is the address of a shape.Relay that connections to the
@@ -59,6 +57,8 @@ type Setup struct {
 	Compute string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 }
 
 // command is what an agent tells a container. One field is set.

@@ -77,14 +77,13 @@ type server struct {
 
 // setUp prepares for tasks.
 func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner, real function.Bodies) error {
-	plan, err := planner(o.Bundle)
+	if o.Bundle == nil {
+		return errors.New("the agent does not say which scenario")
+	}
+	t, err := planner(o.Bundle)
 	if err != nil {
 		return fmt.Errorf("the scenario: %w", err)
 	}
-	if o.Point < 0 || o.Point >= len(plan.Points) {
-		return fmt.Errorf("the scenario has no point %d", o.Point)
-	}
-	t := plan.Trial(o.Point, o.Trial)
 	s.clock.StartAt(o.Start)
 	dial, err := dialFrom(os.Getenv(EnvAddress))
 	if err != nil {
@@ -118,7 +117,7 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	s.runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &rules, Facts: facts.New(t),
 		Store: s.access.Objects(), Guarded: s.access.Guarded(), Memory: s.access.Memory(), Journal: s.access,
-		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Now: s.clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: work.Compute, Bodies: bound, Returns: o.Returns, Now: s.clock.Now,
 	})
 	if o.Topic != "" {
 		s.runtime.Sink = s

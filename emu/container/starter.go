@@ -40,6 +40,8 @@ type Config struct {
 	Compute  string
 	// Pace makes operations as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Relay, if set, is the address of a shape.Relay that they reach the services
 	// of the storage node through. It knows the node's token.
 	Relay string
@@ -145,8 +147,8 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 		c.mu.Unlock()
 	}()
 	setup := Setup{
-		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace, Relay: c.config.Relay,
-		Bundle: n.Trial.Bundle(), Point: n.Trial.Point, Trial: n.Trial.Number, Start: n.Clock.Start(),
+		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace, Returns: c.config.Returns,
+		Relay: c.config.Relay, Bundle: n.Trial.Bundle(), Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)
 	go func() { // Both take their time.

@@ -61,6 +61,7 @@ type cluster struct {
 	machines []*machine
 	couch    testcontainers.Container
 	kafka    testcontainers.Container // nil until something is streamed
+	watch    *faults.Watch
 }
 
 // machine is a pod.
@@ -83,17 +84,43 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 		return nil, err
 	}
 	for prefix := netip.PrefixFrom(subnets.Addr(), subnetBits); subnets.Contains(prefix.Addr()); prefix = next(prefix) {
-		c.network, err = networks.New(ctx, networks.WithInternal(), networks.WithLabels(labels),
-			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: prefix}}}))
-		if err == nil {
-			c.subnet = prefix
-			return c, nil
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if !strings.Contains(err.Error(), "overlap") {
-			break
+		making, cancel := making(ctx)
+		c.network, err = networks.New(making, networks.WithInternal(), networks.WithLabels(labels),
+			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: prefix}}}))
+		cancel()
+		switch {
+		case err == nil:
+			c.subnet = prefix
+			c.watch = faults.NewWatch(w.engine, map[string]string{sweep.LabelCluster: c.id}, nameOf)
+			return c, nil
+		case !strings.Contains(err.Error(), "overlap"):
+			return nil, fmt.Errorf("a network for the cluster cannot be made: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("there is no free network in %s for the cluster (flowtwin clean removes what others have left): %w", subnets, err)
+	return nil, fmt.Errorf("all addresses of %s are in use, so there can be no network for the cluster: "+
+		"flowtwin clean removes what others have left, docker network ls shows the networks: %w", subnets, err)
+}
+
+// making is the context of what is made: if that is given up, it is not known
+// whether there is something to remove. So it is made even when ctx ends.
+func making(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
+}
+
+// nameOf names the containers whose end nobody expects. Those of functions
+// come and go.
+func nameOf(labels map[string]string) string {
+	switch role := labels[sibling.LabelRole]; role {
+	case sibling.Function:
+		return ""
+	case "node":
+		return "node " + labels[sweep.LabelNode]
+	default:
+		return "the " + role + " of node " + labels[sweep.LabelNode]
+	}
 }
 
 // prepareEnvironment tells testcontainers what it cannot find out: its own
@@ -139,13 +166,26 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 		m := &machine{id: id, address: c.at(firstNode + int(id))}
 		fresh = append(fresh, m)
 	}
+	var what []string
 	if len(fresh) > 0 {
-		c.world.options.Progress(fmt.Sprintf("starting %d nodes", len(fresh)))
+		what = append(what, fmt.Sprintf("%d nodes", len(fresh)))
+	}
+	broker = broker && c.kafka == nil
+	if broker {
+		what = append(what, "Kafka")
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	c.world.options.Progress("starting " + strings.Join(what, " and "))
+	began := time.Now()
+	var starts parallel
+	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
+		starts.do(func() error { return c.startBroker(ctx) })
 	}
 	c.machines = append(c.machines, fresh...)
-	var starts parallel
 	for _, m := range fresh {
-		starts.do(func() error { return c.start(ctx, m) })
+		starts.do(func() error { return c.raise(ctx, m, broker) })
 	}
 	for _, m := range c.machines {
 		if m.node != nil && m.remote == nil && !slices.Contains(fresh, m) { // An earlier trial has killed it.
@@ -155,20 +195,28 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if err := starts.wait(); err != nil {
 		return err
 	}
-	starts = parallel{}
-	if c.couch == nil {
-		starts.do(func() error { return c.startStore(ctx) })
+	c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	return nil
+}
+
+// raise starts a machine, and its services as soon as there is a network for
+// them to share.
+func (c *cluster) raise(ctx context.Context, m *machine, broker bool) error {
+	if err := c.start(ctx, m); err != nil {
+		return err
 	}
-	if broker && c.kafka == nil {
-		starts.do(func() error { return c.startBroker(ctx) })
-	}
-	for _, m := range fresh {
-		if m.id >= scenarios.FirstWorker {
-			starts.do(func() error { return c.startMemory(ctx, m) })
+	var services parallel
+	services.do(func() error { return c.reach(ctx, m) })
+	switch {
+	case m.id >= scenarios.FirstWorker:
+		services.do(func() error { return c.startMemory(ctx, m) })
+	case m.id == scenarios.StorageNode:
+		services.do(func() error { return c.startStore(ctx) })
+		if broker {
+			services.do(func() error { return c.startBroker(ctx) })
 		}
-		starts.do(func() error { return c.reach(ctx, m) })
 	}
-	return starts.wait()
+	return services.wait()
 }
 
 // parallel does several things at the same time.
@@ -205,15 +253,26 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 		return nil, err
 	}
 	labels[sibling.LabelRole] = role
-	one, err := testcontainers.Run(ctx, image, append([]testcontainers.ContainerCustomizer{
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	making, cancel := making(ctx)
+	defer cancel()
+	one, err := testcontainers.Run(making, image, append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithLabels(labels),
 		testcontainers.WithName(fmt.Sprintf("flowtwin-%s-%d-%s", c.id, m.id, role)),
 		testcontainers.WithLogger(silent{}),
+		testcontainers.WithNoStart(),
 	}, options...)...)
-	if err != nil {
-		if one != nil { // It has been made, but does not do what it is to.
-			err = fmt.Errorf("%w\n%s", err, tail(one))
+	if err == nil {
+		if err = one.Start(ctx); err != nil { // It has been made, but does not do what it is to.
+			err = fmt.Errorf("%w; %s", err, c.tail(one))
 		}
+	}
+	if ctx.Err() != nil {
+		return one, ctx.Err()
+	}
+	if err != nil {
 		return one, fmt.Errorf("the %s of node %d (image %s) cannot be started: %w", role, m.id, image, err)
 	}
 	return one, nil
@@ -247,6 +306,8 @@ func (c *cluster) start(ctx context.Context, m *machine) (err error) {
 		}),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			h.CapAdd = append(h.CapAdd, "NET_ADMIN")
+			// Any kernel has it, and it follows a limit that changes at once.
+			h.Sysctls = map[string]string{"net.ipv4.tcp_congestion_control": "reno"}
 			if m.id >= scenarios.FirstWorker { // It starts function containers.
 				h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: hostSocket(c.world.engine.DaemonHost()), Target: engineSocket})
 			}
@@ -309,7 +370,6 @@ func (c *cluster) startBroker(ctx context.Context) (err error) {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
-	c.world.options.Progress("starting Kafka")
 	c.kafka, err = c.run(ctx, m, "kafka", c.world.images[images.Kafka].Name, in(m), testcontainers.WithEnv(env),
 		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(startTime)))
 	return err
@@ -345,69 +405,56 @@ func (c *cluster) reach(ctx context.Context, m *machine) error {
 // until tries something until it works, or what it is about has ended, or takes
 // too long.
 func (c *cluster) until(ctx context.Context, one testcontainers.Container, what string, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("it did not come up within %s", startTime))
+	limited, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for pause := pollEvery; ; pause = min(2*pause, time.Second) {
-		err := try(ctx)
+		err := try(limited)
 		if err == nil {
 			return nil
 		}
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s cannot be reached: %w\n%s", what, errors.Join(context.Cause(ctx), err), tail(one))
+		case <-limited.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("%s has not come up within %s: %w; %s", what, startTime, err, c.tail(one))
 		case <-time.After(pause):
 		}
-		if state, err := one.State(ctx); err == nil && !state.Running && state.FinishedAt != "" && state.Status == "exited" {
-			return fmt.Errorf("%s ended with status %d:\n%s", what, state.ExitCode, tail(one))
+		if state, err := one.State(limited); err == nil && state.Status == container.StateExited {
+			return fmt.Errorf("%s has ended with status %d; %s", what, state.ExitCode, c.tail(one))
 		}
 	}
 }
 
 // tail is the end of what a container has printed.
-func tail(one testcontainers.Container) string {
-	const most = 2000
+func (c *cluster) tail(one testcontainers.Container) string {
+	// The context of what has failed is of no use here.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	logs, err := one.Logs(ctx)
-	if err != nil {
-		return "its log cannot be read: " + err.Error()
-	}
-	defer logs.Close()
-	text := new(strings.Builder)
-	buffer := make([]byte, 64<<10)
-	for text.Len() < 1<<20 {
-		n, err := logs.Read(buffer)
-		text.Write(buffer[:n])
-		if err != nil {
-			break
-		}
-	}
-	said := strings.TrimSpace(text.String())
-	if said == "" {
-		return "it has printed nothing"
-	}
-	return "it has printed: " + said[max(0, len(said)-most):]
+	return faults.Tail(ctx, c.world.engine, one.GetContainerID())
 }
 
-// remove removes everything that has the cluster's label, and its network.
+// remove removes everything that has the cluster's label.
 func (c *cluster) remove() error {
 	// The context of a run that was interrupted is of no use here.
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
+	c.watch.Close()
 	for _, m := range c.machines {
 		if m.remote != nil {
 			m.remote.Close()
 		}
 	}
 	all, err := faults.Labelled(ctx, c.world.engine, map[string]string{sweep.LabelCluster: c.id})
-	errs := []error{err}
 	var removals parallel
 	for _, id := range all {
 		removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
 	}
-	errs = append(errs, removals.wait())
-	if err := errors.Join(append(errs, c.network.Remove(ctx))...); err != nil {
-		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean --all does the rest): %w", err)
+	errs := []error{err, removals.wait()}
+	// What its nodes were about to start is there now, and the network.
+	_, err = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean removes the rest): %w", err)
 	}
 	return nil
 }

@@ -113,8 +113,8 @@ func (m *machine) mesh() string { return fmt.Sprintf("%s:%d", m.address, meshPor
 func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 	t.boots[m.id]++
 	b := &remote.Begin{
-		Bundle: t.trial.Bundle(), Point: t.trial.Point, Trial: t.trial.Number, ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
-		Compute: t.world.options.Compute, Pace: t.world.options.Pace,
+		Bundle: t.trial.Bundle(), ID: m.id, Listen: m.mesh(), Boot: t.boots[m.id],
+		Compute: t.world.options.Compute, Pace: t.world.options.Pace, Returns: t.world.options.Returned != nil,
 		Services: t.services(), Limits: t.limits(m.id),
 	}
 	if m.id == scenarios.StorageNode && t.trial.Cluster.StorageCap > 0 {
@@ -176,7 +176,7 @@ func (t *trial) limits(id engine.NodeID) htb.Limits {
 	if link == units.Unlimited {
 		link = t.trial.Profile.Network.Link
 	}
-	l := htb.Limits{ControlPort: meshPort, HarnessPort: harnessPort}
+	l := htb.Limits{ControlPorts: []uint16{meshPort, harnessPort}}
 	if link != units.Unlimited {
 		// A link is what gets through, of payload; the kernel counts frames.
 		l.LinkOut = float64(link) / scenarios.PayloadShare
@@ -215,9 +215,7 @@ func (t *trial) measure() error {
 	}
 	want := float64(limit) * scenarios.PayloadShare
 	text := fmt.Sprintf("%.2f MB/s of payload in, %.2f out; %.2f wanted", rates[probe.Out]/1e6, rates[probe.In]/1e6, want/1e6)
-	t.world.mu.Lock()
-	t.world.measured[name] = text
-	t.world.mu.Unlock()
+	t.world.note(name, text)
 	const tolerance = 0.02
 	if worst := max(math.Abs(rates[probe.Out]/want-1), math.Abs(rates[probe.In]/want-1)); worst > tolerance && t.world.options.Warn != nil {
 		t.world.options.Warn(fmt.Sprintf("the %s does not hold to %.0f %%: %s", name, tolerance*100, text))
@@ -254,10 +252,17 @@ func (t *trial) Quiet() bool {
 	return true
 }
 
+// Lost implements harness.Cluster.
+func (t *trial) Lost() <-chan error { return t.watch.Lost() }
+
 // End implements harness.Cluster. What faults have made stand still goes on
 // first, so that it can be ended.
 func (t *trial) End() error {
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	patience := startTime
+	if t.ctx.Err() != nil { // The cluster is about to be removed.
+		patience = 5 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	t.ctx = ctx // That of a run that was interrupted is of no use here.
 	var thaws []error
@@ -306,6 +311,7 @@ func (t *trial) Kill(id engine.NodeID) error {
 	if m.redis != nil {
 		ids = append(ids, m.redis.GetContainerID())
 	}
+	t.watch.Expect(ids...)
 	m.remote.Doom()
 	if err := faults.Kill(t.ctx, t.world.engine, ids...); err != nil {
 		return err
@@ -409,6 +415,7 @@ func (t *trial) StopStore(stopped bool) error {
 // LoseMemory implements harness.Faults.
 func (t *trial) LoseMemory(id engine.NodeID) error {
 	redis := t.machines[id].redis.GetContainerID()
+	t.watch.Expect(redis)
 	if err := faults.Kill(t.ctx, t.world.engine, redis); err != nil {
 		return err
 	}

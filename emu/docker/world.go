@@ -21,8 +21,10 @@ import (
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/profile"
@@ -42,7 +44,8 @@ type Options struct {
 	Images map[images.Kind]string
 	// NoPull forbids to get images from a registry.
 	NoPull bool
-	// Build has images that are missing built.
+	// Build has images of Redis and Kafka built that are missing and cannot be
+	// pulled.
 	Build bool
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
@@ -50,6 +53,10 @@ type Options struct {
 	// Warn, if set, is told of what went wrong in a trial that was not to,
 	// Progress of what takes a while.
 	Warn, Progress func(string)
+	// Returned, if set, is told of each task that has run, with what its body
+	// has posted that no other function reads. It is called by one goroutine at
+	// a time, and before the invocation has ended.
+	Returned func(*agent.Report)
 }
 
 // World runs trials on one cluster, one at a time.
@@ -59,8 +66,10 @@ type World struct {
 	images  map[images.Kind]images.Image
 	work    function.Work
 
+	cluster *cluster // nil before the first trial
+	spoiled bool     // it is not to be used again
+
 	mu       sync.Mutex
-	cluster  *cluster // nil before the first trial
 	measured map[string]string
 }
 
@@ -79,11 +88,69 @@ func New(ctx context.Context, o Options) (*World, error) {
 		return nil, err
 	}
 	w := &World{options: o, work: work, engine: engine, measured: map[string]string{}}
-	w.images, err = images.Resolve(ctx, engine, images.Kinds(), images.Options{Names: o.Images, NoPull: o.NoPull}, o.Progress)
-	if err != nil {
+	w.sweep(ctx)
+	if w.images, err = w.resolve(ctx); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return w, nil
+}
+
+// sweep removes what those have left that were killed. That this cannot be done
+// is no reason not to go on.
+func (w *World) sweep(ctx context.Context) {
+	removed, err := sweep.Sweep(ctx, w.engine, sweep.Which{})
+	directories, failed := sweep.SweepTemp(false)
+	counts := map[string]int{}
+	for _, thing := range append(removed, directories...) {
+		counts[thing.Kind]++
+	}
+	var parts []string
+	for _, kind := range [...][2]string{{"container", "containers"}, {"network", "networks"}, {"directory", "temporary directories"}} {
+		switch n := counts[kind[0]]; n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+kind[0])
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind[1]))
+		}
+	}
+	if len(parts) > 0 {
+		w.options.Progress("removed what runs that were killed had left: " + strings.Join(parts, ", "))
+	}
+	if err := errors.Join(err, failed); err != nil && ctx.Err() == nil && w.options.Warn != nil {
+		w.options.Warn("what runs that were killed have left cannot be removed: " + err.Error())
+	}
+}
+
+// resolve finds the images. What is missing is built, if it is to be.
+func (w *World) resolve(ctx context.Context) (map[images.Kind]images.Image, error) {
+	o := images.Options{Names: maps.Clone(w.options.Images), NoPull: w.options.NoPull}
+	if o.Names == nil {
+		o.Names = map[images.Kind]string{}
+	}
+	for _, kind := range images.Built() {
+		if kind != images.Node && !w.options.Build { // The node's is this program, so it is at hand.
+			continue
+		}
+		_, err := images.Resolve(ctx, w.engine, []images.Kind{kind}, o, w.options.Progress)
+		if err == nil || o.Names[kind] != "" || !errors.Is(err, images.ErrMissing) {
+			continue // If something is wrong, it is said below.
+		}
+		made, err := images.Build(ctx, w.engine, kind, w.options.Progress)
+		if err != nil {
+			return nil, err
+		}
+		o.Names[kind] = made.Name
+	}
+	return images.Resolve(ctx, w.engine, images.Kinds(), o, w.options.Progress)
+}
+
+// Up brings up a cluster of so many workers, with a broker if something is to
+// be streamed, so that the first trial finds it there. Without it, that trial
+// does.
+func (w *World) Up(ctx context.Context, workers int, streams bool) error {
+	_, err := w.up(ctx, workers, streams)
+	return err
 }
 
 // Serves names what stands for each service.
@@ -104,51 +171,65 @@ func (w *World) Constants() []profile.Constant {
 	})
 }
 
-// Measured says what was measured of the cluster before trials.
+// Measured says what was measured of the cluster before trials: how long it took
+// to start, and what caps let through.
 func (w *World) Measured() map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.measured)
 }
 
+// note keeps what was measured.
+func (w *World) note(name, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.measured[name] = text
+}
+
 // Run runs a trial and hands its records to r. It ends early, with the error
-// of ctx, when ctx is cancelled; what has been recorded by then is right.
+// of ctx, when ctx is cancelled; what has been recorded by then is right. After
+// any error the next trial has a new cluster.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
-	return harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
-		c, err := w.up(ctx, len(t.Cluster.Workers), t.Streams())
+	err := harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
+		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
 			return nil, err
 		}
-		return c.begin(ctx, t, o)
+		return c.begin(ctx, t, records.Tap(o, w.options.Returned))
 	}, w.options.Warn)
+	if err != nil {
+		w.spoiled = true
+	}
+	return err
 }
 
 // up returns a cluster that has so many workers, and a broker if that is
 // wanted.
 func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, error) {
-	w.mu.Lock()
-	c := w.cluster
-	w.mu.Unlock()
-	if c == nil {
-		var err error
-		if c, err = newCluster(ctx, w); err != nil {
+	if w.spoiled {
+		if err := w.remove(); err != nil {
 			return nil, err
 		}
-		w.mu.Lock()
-		w.cluster = c
-		w.mu.Unlock()
 	}
-	return c, c.grow(ctx, workers, broker)
+	if w.cluster == nil {
+		var err error
+		if w.cluster, err = newCluster(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return w.cluster, w.cluster.grow(ctx, workers, broker)
+}
+
+// remove removes the cluster.
+func (w *World) remove() error {
+	w.spoiled = false
+	if w.cluster == nil {
+		return nil
+	}
+	c := w.cluster
+	w.cluster = nil
+	return c.remove()
 }
 
 // Close removes the cluster. Nothing is left of it.
-func (w *World) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var errs []error
-	if w.cluster != nil {
-		errs = append(errs, w.cluster.remove())
-		w.cluster = nil
-	}
-	return errors.Join(append(errs, w.engine.Close())...)
-}
+func (w *World) Close() error { return errors.Join(w.remove(), w.engine.Close()) }

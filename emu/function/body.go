@@ -138,7 +138,7 @@ func (c *call) Input(name string) ([]byte, error) {
 func (c *call) Items(name string) ([][]byte, error) {
 	number := -1
 	for i := range c.run.function.Inputs {
-		if c.run.inputName(i) == name {
+		if InputName(c.run.workflow, c.run.function, i) == name {
 			number = i
 		}
 	}
@@ -154,13 +154,13 @@ func (c *call) Items(name string) ([][]byte, error) {
 	return items, nil
 }
 
-// inputName is what bodies call an input.
-func (r *run) inputName(i int) string {
-	in := &r.function.Inputs[i]
+// InputName is what bodies call an input of a function.
+func InputName(w *workflow.Workflow, f *workflow.Function, i int) string {
+	in := &f.Inputs[i]
 	if in.From == workflow.GlobalInput {
-		return "global_inputs." + strconv.Itoa(globalBefore(r.function, i))
+		return "global_inputs." + strconv.Itoa(globalBefore(f, i))
 	}
-	from := &r.workflow.Functions[in.From]
+	from := &w.Functions[in.From]
 	return from.Name + "." + from.Outputs[in.Output].Name
 }
 
@@ -228,6 +228,9 @@ func (c *call) post(name string, list bool, payloads [][]byte) error {
 	data := make([]datum, len(payloads))
 	for i, p := range payloads {
 		data[i] = datum{c.run.key(number, i, len(payloads)), p}
+	}
+	if i := c.run.task; c.run.runtime.Returns && c.run.runtime.unread[i.Invocation.Workflow][i.Function][number] {
+		c.run.result.Returned = append(c.run.result.Returned, Returned{number, payloads})
 	}
 	return c.run.post(c.ctx, number, data)
 }

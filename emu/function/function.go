@@ -68,9 +68,15 @@ type Runtime struct {
 	// Bodies are what functions really do, by workflow and function, as Bind
 	// finds them; nil where they only pass the time and post what is drawn.
 	Bodies [][]bodies.Body
-	Now    func() engine.Time
+	// Returns has results hold what bodies post and no function reads: what the
+	// workflow is run for.
+	Returns bool
+	Now     func() engine.Time
 
 	optional [][]bool // by workflow and function: a switch may skip it
+	// unread tells the outputs that no function reads, by workflow, function
+	// and output.
+	unread [][][]bool
 }
 
 // New completes a Runtime.
@@ -83,8 +89,28 @@ func New(r Runtime) *Runtime {
 			})
 		}
 		r.optional = append(r.optional, optional)
+		r.unread = append(r.unread, unread(w))
 	}
 	return &r
+}
+
+// unread tells the outputs of a workflow that none of its functions reads.
+func unread(w *workflow.Workflow) [][]bool {
+	all := make([][]bool, len(w.Functions))
+	for f := range w.Functions {
+		all[f] = slices.Repeat([]bool{true}, len(w.Functions[f].Outputs))
+	}
+	for f := range w.Functions {
+		for _, in := range w.Functions[f].Inputs {
+			if in.From != workflow.GlobalInput {
+				all[in.From][in.Output] = false
+			}
+		}
+		if over := w.Functions[f].Foreach; over != nil {
+			all[over.Function][over.Output] = false
+		}
+	}
+	return all
 }
 
 // Task is a function instance to be run.
@@ -111,7 +137,16 @@ type Result struct {
 	// each output was posted, where that is announced.
 	Streamed int64
 	Posts    []Post
+	// Returned is what no other function reads, if that was asked for.
+	Returned []Returned
 	Bytes
+}
+
+// Returned is an output that a workflow is run for, since none of its functions
+// reads it: one payload, or the items of a list.
+type Returned struct {
+	Output int32
+	Items  [][]byte
 }
 
 // Bytes counts what was moved.

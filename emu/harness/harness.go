@@ -3,6 +3,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type Cluster interface {
 	Arrive(w engine.WorkflowID, number int64)
 	// Quiet reports whether nothing is under way on any node.
 	Quiet() bool
+	// Lost tells of a machine or service that is gone though no fault was to
+	// take it: the trial is worth nothing then. It is nil where that cannot be.
+	Lost() <-chan error
 	// End ends the trial. Nothing is left of it, also where Begin has failed.
 	End() error
 	Faults
@@ -80,9 +84,20 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	}, cancel)
 	c, err := start(ctx, t, collector)
 	if err != nil {
-		return err
+		// What is cut short fails in many ways, of which none matters.
+		return cmp.Or(ctx.Err(), err)
 	}
-	defer func() { err = errors.Join(err, c.End()) }()
+	defer func(ctx context.Context) {
+		ended := c.End()
+		if err == nil || ctx.Err() == nil {
+			err = errors.Join(err, ended)
+			return
+		}
+		err = ctx.Err()
+		if ended != nil && warn != nil {
+			warn(ended.Error())
+		}
+	}(ctx)
 	timer := clock.New()
 	generator = load.New(t, timer.Now, func(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
 		collector.Ask(w, number, client, intended, sent)
@@ -97,6 +112,13 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 		p := newPlayer(c, t.Faults, scenarios.FirstWorker+engine.NodeID(len(t.Cluster.Workers)))
 		if err := p.play(faulty, timer.Now); err != nil {
 			cancel(err)
+		}
+	})
+	playing.Go(func() {
+		select {
+		case err := <-c.Lost():
+			cancel(err)
+		case <-ctx.Done():
 		}
 	})
 	// Faults that are to come after the last invocation are not waited for.
@@ -115,7 +137,7 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	peace()
 	playing.Wait()
 	settle(ctx, c)
-	tell(warn, collector)
+	tell(warn, collector, len(t.Faults) > 0)
 	return context.Cause(ctx)
 }
 
@@ -129,15 +151,20 @@ func settle(ctx context.Context, c Cluster) {
 	}
 }
 
-// tell says what went wrong.
-func tell(warn func(string), c *records.Collector) {
+// tell says what went wrong. Under faults, things are to.
+func tell(warn func(string), c *records.Collector, faults bool) {
 	failures, n := c.Failures()
 	if warn == nil || n == 0 {
 		return
 	}
-	text := fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0])
-	if n == 1 {
-		text = failures[0].Error()
+	switch {
+	case faults && n == 1:
+		warn(fmt.Sprintf("under the scenario's faults one thing failed, as is to be expected: %v", failures[0]))
+	case faults:
+		warn(fmt.Sprintf("under the scenario's faults %d things failed, as is to be expected; the first: %v", n, failures[0]))
+	case n == 1:
+		warn(failures[0].Error())
+	default:
+		warn(fmt.Sprintf("%d things went wrong; the first was: %v", n, failures[0]))
 	}
-	warn(text)
 }

@@ -34,7 +34,7 @@ type Generator struct {
 // workflowLoad is the load on one workflow.
 type workflowLoad struct {
 	plan  *load.Plan
-	ended []chan engine.Time // by client; holds at most one
+	ended []chan struct{} // by client; holds at most one
 
 	mu   sync.Mutex
 	sent int64 // by all clients
@@ -47,7 +47,7 @@ func New(t *scenarios.Trial, now func() engine.Time, ask Ask) *Generator {
 	for i := range t.Loads {
 		l := &workflowLoad{plan: &t.Loads[i]}
 		for range l.plan.Clients {
-			l.ended = append(l.ended, make(chan engine.Time, 1))
+			l.ended = append(l.ended, make(chan struct{}, 1))
 		}
 		g.loads = append(g.loads, l)
 	}
@@ -57,7 +57,7 @@ func New(t *scenarios.Trial, now func() engine.Time, ask Ask) *Generator {
 // Ended tells the generator of an invocation that has ended. It never blocks.
 func (g *Generator) Ended(r *record.Invocation) {
 	if r.Client >= 0 {
-		g.loads[r.Workflow].ended[r.Client] <- r.Ended // A client has one invocation at a time.
+		g.loads[r.Workflow].ended[r.Client] <- struct{}{} // A client has one invocation at a time.
 	}
 }
 
@@ -99,7 +99,8 @@ func (g *Generator) client(ctx context.Context, w engine.WorkflowID, l *workflow
 		}
 		g.ask(w, sent*int64(l.plan.Clients)+int64(c), c, at, g.now())
 		select {
-		case at = <-l.ended[c]:
+		case <-l.ended[c]:
+			at = g.now() // It cannot have meant to send before it knew.
 		case <-ctx.Done():
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,6 +25,7 @@ import (
 	"github.com/flowtwin/flowtwin/benchmarks"
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/engine/workflow"
@@ -31,18 +33,23 @@ import (
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
-// listener hears what the shipped bodies post and choose.
+// listener hears what bodies post and choose.
 type listener struct {
-	bodies.Shipped
+	from function.Bodies
+
 	mu    sync.Mutex
 	heard map[string][][][]byte // by "function.output": each time it was posted, the items
 }
 
 func (l *listener) Body(ctx context.Context, w *workflow.Workflow, function string) (bodies.Body, error) {
-	body, err := l.Shipped.Body(ctx, w, function)
+	body, err := l.from.Body(ctx, w, function)
 	return func(ctx context.Context, c bodies.Call) error {
 		return body(ctx, &overheard{c, l, function})
 	}, err
+}
+
+func (l *listener) GlobalInput(w *workflow.Workflow, function string, n int) ([]byte, error) {
+	return l.from.GlobalInput(w, function, n)
 }
 
 func (l *listener) hear(name string, items [][]byte) {
@@ -103,7 +110,7 @@ const invocations = 2
 // replaced, with its real bodies under a scheduler.
 func really(t *testing.T, scheduler, name string, oldnew ...string) (*listener, *kept) {
 	t.Helper()
-	l := &listener{heard: map[string][][][]byte{}}
+	l := &listener{from: bodies.Shipped{}, heard: map[string][][][]byte{}}
 	k := runWith(t, l, func(text string) { t.Error(text) }, scheduler, name, oldnew...)
 	for _, i := range k.invocations {
 		if i.Outcome != engine.Completed {
@@ -127,6 +134,12 @@ func runWith(t *testing.T, b function.Bodies, warn func(string), scheduler, name
 	if err := os.WriteFile(filepath.Join(dir, file), []byte(strings.NewReplacer(oldnew...).Replace(string(source))), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return runFile(t, b, warn, scheduler, dir, file)
+}
+
+// runFile runs two invocations of the workflow in a file.
+func runFile(t *testing.T, b function.Bodies, warn func(string), scheduler, dir, file string) *kept {
+	t.Helper()
 	plan, err := scenarios.Parse("test.yaml", []byte("name: test\nworkflows: ["+file+"]\ncluster: {workers: 3}\nload: {clients: 1, limit: 2}\n"+
 		"schedulers: ["+scheduler+"]\nprofile: ideal\ntasks: true\n"), dir, scenarios.Options{})
 	if err != nil {
@@ -352,4 +365,70 @@ func decode(t *testing.T, data []byte) image.Image {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// The program in the documentation does the work of the workflow there, under
+// every preset.
+func TestProgramOfTheDocumentation(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("needs python3")
+	}
+	page, err := os.ReadFile("../../docs/functions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for language, name := range map[string]string{"yaml": "letters.yaml", "python": "function.py"} {
+		_, text, found := strings.Cut(string(page), "```"+language+"\n")
+		text, _, ends := strings.Cut(text, "```\n")
+		if !found || !ends {
+			t.Fatalf("the page has no %s", language)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each(t, func(t *testing.T, scheduler string) {
+		programs := command.New([]string{python, filepath.Join(dir, "function.py")}, bodies.Shipped{})
+		defer programs.Close()
+		l := &listener{from: programs, heard: map[string][][][]byte{}}
+		runFile(t, l, func(text string) { t.Error(text) }, scheduler, dir, "letters.yaml")
+		want := strings.Repeat("A", 10) + " " + strings.Repeat("B", 20) + " " + strings.Repeat("C", 30)
+		if got := string(l.last(t, invocations, "join.text")[0]); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
+
+// No frame of a film is lost on its way through split, transcode and merge.
+func TestFilmsAreReallyTranscoded(t *testing.T) {
+	for _, name := range []string{"ffmpeg", "ffprobe"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("needs ffmpeg and ffprobe: apt-get install ffmpeg")
+		}
+	}
+	frames := func(film []byte) int {
+		name := filepath.Join(t.TempDir(), "film")
+		if err := os.WriteFile(name, film, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(strings.Trim(string(out), ", \n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	l, _ := really(t, "dataflower", "dataflower/video", "size: 21.8MB", "size: 1MB")
+	if branch := string(l.last(t, invocations, "upload_switch")[0]); branch != "split" {
+		t.Errorf("the branch taken is %s", branch)
+	}
+	film, joined := l.last(t, invocations, "upload.video")[0], l.last(t, invocations, "merge.merged_video")[0]
+	if want, got := frames(film), frames(joined); want < 100 || got != want || bytes.Equal(film, joined) {
+		t.Errorf("the film has %d frames, the joined one %d", want, got)
+	}
 }

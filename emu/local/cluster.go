@@ -125,7 +125,7 @@ func (c *cluster) boot(m *machine, listen string) error {
 	m.boot++
 	config := node.Config{
 		ID: m.id, Trial: c.trial, Listen: listen, Token: c.token, Boot: m.boot, Access: m.access, Clock: c.clock,
-		Work: c.options.Work, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
+		Work: c.options.Work, Returns: c.options.Returned != nil, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
 	}
 	if m.relay != nil {
 		config.Containers = container.In(container.Config{
@@ -175,6 +175,9 @@ func (c *cluster) Quiet() bool {
 	}
 	return true
 }
+
+// Lost implements harness.Cluster. What is lost here takes the harness along.
+func (c *cluster) Lost() <-chan error { return nil }
 
 // End implements harness.Cluster.
 func (c *cluster) End() error {

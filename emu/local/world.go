@@ -7,6 +7,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
+	"github.com/flowtwin/flowtwin/emu/records"
 	"github.com/flowtwin/flowtwin/emu/services/broker"
 	"github.com/flowtwin/flowtwin/emu/services/memory"
 	"github.com/flowtwin/flowtwin/emu/services/store"
@@ -36,6 +37,10 @@ type Options struct {
 	Record string
 	// Warn, if set, is told of what went wrong in a trial that was not to.
 	Warn func(string)
+	// Returned, if set, is told of each task that has run, with what its body
+	// has posted that no other function reads. It is called by one goroutine at
+	// a time, and before the invocation has ended.
+	Returned func(*agent.Report)
 }
 
 // World runs trials in this process. Trials share nothing but the process, and
@@ -121,6 +126,6 @@ func (w *World) Constants() []profile.Constant {
 // of ctx, when ctx is cancelled; what has been recorded by then is right.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
 	return harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
-		return start(ctx, &w.options, t, o)
+		return start(ctx, &w.options, t, records.Tap(o, w.options.Returned))
 	}, w.options.Warn)
 }

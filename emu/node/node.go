@@ -38,6 +38,8 @@ type Config struct {
 	Clock  *clock.Clock
 	// Work is what functions and switches do.
 	Work function.Work
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Pacer, if set, makes the node as slow as a platform that is to be played.
 	Pacer    *pace.Pacer
 	Observer agent.Observer
@@ -89,7 +91,7 @@ func New(c Config) (n *Node, err error) {
 	n.Runtime = function.New(function.Runtime{
 		Workflows: t.Workflows, Rules: &system.Rules, Facts: n.Facts,
 		Store: a.Objects(), Guarded: a.Guarded(), Memory: a.Memory(), Journal: a,
-		Lookups: t.Profile.Store.Lookups, Compute: c.Work.Compute, Bodies: bound, Now: c.Clock.Now,
+		Lookups: t.Profile.Store.Lookups, Compute: c.Work.Compute, Bodies: bound, Returns: c.Returns, Now: c.Clock.Now,
 	})
 	config := agent.Config{
 		Node: c.ID, System: system, Restarted: c.Boot > 1, Now: c.Clock.Now, Send: n.mesh.Send,

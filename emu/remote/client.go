@@ -20,6 +20,8 @@ type Node struct {
 	gone chan struct{} // closed when the connection is
 
 	mu sync.Mutex
+	// refused says why the node has taken leave at once, "" if it has not.
+	refused string
 	// stream takes what the node observes in a trial, inputs what its engine is
 	// told, if that is recorded.
 	stream  *stream
@@ -54,6 +56,10 @@ func (n *Node) listen() {
 			break
 		}
 		switch {
+		case next.Answer != nil && next.Answer.Number == 0: // Nothing was asked yet.
+			n.mu.Lock()
+			n.refused = next.Answer.Error
+			n.mu.Unlock()
 		case next.Answer != nil:
 			n.mu.Lock()
 			waiting := n.answers[next.Answer.Number]
@@ -129,7 +135,7 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 	select {
 	case <-n.gone:
 		n.mu.Unlock()
-		return nil, fmt.Errorf("%s is gone", n.name)
+		return nil, n.lost(nil)
 	default:
 	}
 	n.numbers++
@@ -137,7 +143,8 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 	n.answers[c.Number] = waiting
 	n.mu.Unlock()
 	if err := n.Send(c); err != nil {
-		return nil, fmt.Errorf("%s is gone: %w", n.name, err)
+		<-n.gone // What it has said until then may tell why.
+		return nil, n.lost(err)
 	}
 	select {
 	case a := <-waiting:
@@ -146,10 +153,23 @@ func (n *Node) ask(ctx context.Context, c *command) (*answer, error) {
 		}
 		return a, nil
 	case <-n.gone:
-		return nil, fmt.Errorf("%s is gone", n.name)
+		return nil, n.lost(nil)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s does not answer: %w", n.name, ctx.Err())
 	}
+}
+
+// lost is the error of a node that is gone, with what was noticed of that.
+func (n *Node) lost(err error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.refused != "":
+		return fmt.Errorf("%s refuses this harness: %s", n.name, n.refused)
+	case err != nil:
+		return fmt.Errorf("%s is gone: %w", n.name, err)
+	}
+	return fmt.Errorf("%s is gone", n.name)
 }
 
 // Begin makes the node part of a trial. What it observes goes to a merger, what

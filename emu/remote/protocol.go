@@ -31,8 +31,6 @@ const (
 // Begin is what a node needs to take part in a trial.
 type Begin struct {
 	Bundle *scenarios.Bundle
-	Point  int
-	Trial  int
 	ID     engine.NodeID
 	// Listen is the address that its peers reach it at.
 	Listen   string
@@ -41,6 +39,8 @@ type Begin struct {
 	Compute  string
 	// Pace makes the node as slow as the scenario's profile says.
 	Pace bool
+	// Returns: see [function.Runtime].
+	Returns bool
 	// Record: what its engine is told is sent along.
 	Record bool
 	// Functions says how its containers are to be started, for the node's own

@@ -126,7 +126,6 @@ type server struct {
 	*line.Line
 	config  *Config
 	watcher *watcher
-	plan    *scenarios.Plan
 	trial   *trial // nil between trials
 }
 
@@ -239,13 +238,12 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 	if s.trial != nil {
 		return errors.New("another trial is under way")
 	}
-	if b.Bundle != nil {
-		if s.plan, err = s.config.Plan(b.Bundle); err != nil {
-			return fmt.Errorf("the scenario: %w", err)
-		}
+	if b.Bundle == nil {
+		return errors.New("the harness does not say which")
 	}
-	if s.plan == nil || b.Point < 0 || b.Point >= len(s.plan.Points) {
-		return fmt.Errorf("there is no point %d", b.Point)
+	t, err := s.config.Plan(b.Bundle)
+	if err != nil {
+		return fmt.Errorf("the scenario: %w", err)
 	}
 	own := &trial{clock: clock.New()}
 	during, stop := context.WithCancel(ctx)
@@ -255,7 +253,6 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 			err = errors.Join(err, own.end())
 		}
 	}()
-	t := s.plan.Trial(b.Point, b.Trial)
 	work, err := function.WorkOf(b.Compute, s.config.Bodies)
 	if err != nil {
 		return err
@@ -293,7 +290,7 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 		}
 	}
 	if b.Record {
-		head := replay.Head{Point: b.Point, Trial: b.Trial, Node: b.ID, Restarted: b.Boot > 1}
+		head := replay.Head{Point: t.Point, Trial: t.Number, Node: b.ID, Restarted: b.Boot > 1}
 		if own.inputs, err = replay.NewWriter(inputs{s.Line}, head); err != nil {
 			return err
 		}

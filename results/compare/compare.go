@@ -1,5 +1,5 @@
-// Package compare holds two runs against each other: yesterday's against
-// today's, or one back end's against another's.
+// Package compare holds runs against each other: yesterday's against today's, or
+// one back end's against another's.
 package compare
 
 import (
@@ -24,12 +24,8 @@ type Tolerance struct {
 // ParseTolerance reads metric=5% or metric=0.05.
 func ParseTolerance(text string) (Tolerance, error) {
 	name, value, ok := strings.Cut(text, "=")
-	if _, known := metrics.Find(name); !ok || !known {
-		names := make([]string, 0, len(metrics.All()))
-		for _, m := range metrics.All() {
-			names = append(names, m.Name)
-		}
-		return Tolerance{}, fmt.Errorf("tolerance %q: write metric=5%%, with one of the metrics %s", text, strings.Join(names, ", "))
+	if !ok || known(name) != nil {
+		return Tolerance{}, fmt.Errorf("tolerance %q: write metric=5%%, with one of the metrics %s", text, names())
 	}
 	number, percent := strings.CutSuffix(value, "%")
 	f, err := strconv.ParseFloat(number, 64)
@@ -42,6 +38,23 @@ func ParseTolerance(text string) (Tolerance, error) {
 		return Tolerance{}, fmt.Errorf("tolerance %q: write %s=%s%% for %s percent, or a fraction up to 1", text, name, value, value)
 	}
 	return Tolerance{name, f}, nil
+}
+
+// known returns an error that names the metrics there are if a name is none of
+// theirs.
+func known(name string) error {
+	if _, ok := metrics.Find(name); !ok {
+		return fmt.Errorf("there is no metric %q: there are %s", name, names())
+	}
+	return nil
+}
+
+func names() string {
+	var all []string
+	for _, m := range metrics.All() {
+		all = append(all, m.Name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // Row compares a metric of one series.
@@ -88,9 +101,9 @@ func usual() []string {
 }
 
 // Runs compares two runs, series by series. The metrics are those with a
-// tolerance, or the usual ones. What only one run has is named, and misses no
+// tolerance and those to be shown, or if there are none the usual ones. What only one run has is named, and misses no
 // tolerance. The error says why the runs cannot be compared.
-func Runs(a, b *analysis.Run, tolerances []Tolerance) (*Result, error) {
+func Runs(a, b *analysis.Run, tolerances []Tolerance, show ...string) (*Result, error) {
 	if !slices.Equal(a.Axes, b.Axes) {
 		return nil, fmt.Errorf("the runs do not vary the same: the axes are %s here and %s there", list(a.Axes), list(b.Axes))
 	}
@@ -99,12 +112,20 @@ func Runs(a, b *analysis.Run, tolerances []Tolerance) (*Result, error) {
 			return nil, fmt.Errorf("there are two tolerances for %s", t.Metric)
 		}
 	}
-	names := usual()
-	if len(tolerances) > 0 {
-		names = nil
-		for _, t := range tolerances {
-			names = append(names, t.Metric)
+	var chosen []string
+	for _, t := range tolerances {
+		chosen = append(chosen, t.Metric)
+	}
+	for _, name := range show {
+		if err := known(name); err != nil {
+			return nil, err
 		}
+		if !slices.Contains(chosen, name) {
+			chosen = append(chosen, name)
+		}
+	}
+	if len(chosen) == 0 {
+		chosen = usual()
 	}
 	r := &Result{Rows: []Row{}}
 	for _, s := range a.Series {
@@ -113,7 +134,7 @@ func Runs(a, b *analysis.Run, tolerances []Tolerance) (*Result, error) {
 			r.OnlyA = append(r.OnlyA, name(s))
 			continue
 		}
-		for _, metric := range names {
+		for _, metric := range chosen {
 			r.Rows = append(r.Rows, row(s, o, metric, tolerances))
 		}
 	}
@@ -137,11 +158,15 @@ func list(axes []string) string {
 
 func find(r *analysis.Run, like *analysis.Series) *analysis.Series {
 	for _, s := range r.Series {
-		if s.Scheduler == like.Scheduler && s.Workflow == like.Workflow && slices.Equal(s.Values, like.Values) {
+		if alike(s, like) {
 			return s
 		}
 	}
 	return nil
+}
+
+func alike(a, b *analysis.Series) bool {
+	return a.Scheduler == b.Scheduler && a.Workflow == b.Workflow && slices.Equal(a.Values, b.Values)
 }
 
 func name(s *analysis.Series) string {

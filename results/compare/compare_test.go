@@ -210,3 +210,76 @@ func TestRunsThatCannotBeCompared(t *testing.T) {
 		})
 	}
 }
+
+// one is a run on a back end.
+func one(backend string, all ...*analysis.Series) *analysis.Run {
+	r := run(all...)
+	r.Backend = backend
+	return r
+}
+
+func TestSideBySide(t *testing.T) {
+	table, err := compare.SideBySide([]*analysis.Run{
+		one("sim", series("mastersp", "w", 2), series("faasflow", "w", 0)),
+		one("local", series("mastersp", "w", 3), series("faasflow", "w", 0)),
+		one("docker", series("mastersp", "w", 1), series("dataflower", "w", 5)),
+		one("docker", series("faasflow", "w", 4), series("mastersp", "w", math.NaN())),
+	}, []string{"a", "b", "c", "d"}, "latency", "failed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"sim", "local", "docker c", "docker d"}; !slices.Equal(table.Runs, want) {
+		t.Errorf("the runs are called %q, want %q", table.Runs, want)
+	}
+	var got []string
+	for _, r := range table.Rows {
+		if r.Metric == "latency" {
+			got = append(got, fmt.Sprint(r.Scheduler, " ", numbers(r.Means), " ", numbers(r.Ratios)))
+		}
+	}
+	want := []string{
+		"mastersp 2 3 1 – 1 1.5 0.5 –",
+		"faasflow 0 0 – 4 1 1 – –", // How often 0 goes into 4 cannot be said.
+		"dataflower – – 5 – – – – –",
+	}
+	if !slices.Equal(got, want) || len(table.Rows) != 2*len(want) || table.Rows[0].Unit != "s" || table.Rows[1].Metric != "failed" {
+		t.Errorf("the rows are\n%q, want\n%q", got, want)
+	}
+}
+
+func numbers(all []*float64) string {
+	var texts []string
+	for _, v := range all {
+		text := "–"
+		if v != nil {
+			text = fmt.Sprint(*v)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, " ")
+}
+
+func TestRunsThatCannotBeSideBySide(t *testing.T) {
+	mine := one("sim", series("s", "w", 1))
+	for want, err := range map[string]error{
+		"the axes are none in a and axis0 in b": second(compare.SideBySide([]*analysis.Run{mine, one("local", series("s", "w", 1, "x"))}, []string{"a", "b"})),
+		"have no scheduler, workflow and axis":  second(compare.SideBySide([]*analysis.Run{mine, one("local", series("t", "w", 1))}, []string{"a", "b"})),
+		`there is no metric "speed"`:            second(compare.SideBySide([]*analysis.Run{mine, mine}, []string{"a", "b"}, "speed")),
+		`there is no metric "pace"`:             second(compare.Runs(mine, mine, nil, "pace")),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %s", err, want)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// Metrics that are named come after those that have a tolerance, each once.
+func TestMetricsToBeShown(t *testing.T) {
+	mine := run(series("s", "w", 1))
+	r, err := compare.Runs(mine, mine, []compare.Tolerance{{Metric: "failed"}}, "latency", "failed")
+	if err != nil || len(r.Rows) != 2 || r.Rows[0].Metric != "failed" || r.Rows[1].Metric != "latency" || r.Rows[1].Tolerance != nil {
+		t.Errorf("the rows are %+v, %v", r, err)
+	}
+}

@@ -32,10 +32,10 @@ type Manifest struct {
 	Limit   string `json:"limit,omitempty"`
 	Backend string `json:"backend"`
 	// Serves names what stood for each service.
-	Serves  map[string]string `json:"serves"`
+	Serves map[string]string `json:"serves"`
 	// Measured says what the back end has measured of itself, if it has.
 	Measured map[string]string `json:"measured,omitempty"`
-	Profile string            `json:"profile"`
+	Profile  string            `json:"profile"`
 	// Constants says what the world made of the profile's constants; nil if it
 	// obeyed all, as the simulator does.
 	Constants *Constants      `json:"constants,omitempty"`

@@ -42,6 +42,42 @@ func Compared(r *compare.Result, axes []string, width int) string {
 	return text
 }
 
+// SideBySide shows several runs beside each other, on a terminal of a width (0:
+// any): what each has come to, and what that is of the first.
+func SideBySide(c *compare.Table, width int) string {
+	t := Table{Columns: []Column{{Name: "scheduler"}, {Name: "workflow"}}}
+	for i := range c.Axes {
+		t.Columns = append(t.Columns, Column{Name: axisName(c.Axes, i), Number: true})
+	}
+	t.Columns = append(t.Columns, Column{Name: "metric"})
+	for i, name := range c.Runs {
+		t.Columns = append(t.Columns, Column{Name: name, Number: true})
+		if i > 0 {
+			t.Columns = append(t.Columns, Column{Name: "× " + c.Runs[0], Number: true, Spare: true})
+		}
+	}
+	for _, row := range c.Rows {
+		cells := append([]string{row.Scheduler, row.Workflow}, row.Values...)
+		cells = append(cells, row.Metric)
+		for i, mean := range row.Means {
+			cells = append(cells, value(mean, row.Unit))
+			if i > 0 {
+				cells = append(cells, times(row.Ratios[i]))
+			}
+		}
+		t.Rows = append(t.Rows, cells)
+	}
+	text, _, _ := t.Fit(width)
+	return text
+}
+
+func times(ratio *float64) string {
+	if ratio == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.3g×", *ratio)
+}
+
 // value shows a number with its unit.
 func value(v *float64, unit string) string {
 	switch {

@@ -80,6 +80,8 @@ func TestViews(t *testing.T) {
 					axes = arg.Vals
 				}
 				return Compared(fromJSON(t, d, &compare.Result{}), axes, width)
+			case "side-by-side":
+				return SideBySide(fromJSON(t, d, &compare.Table{}), width)
 			}
 			t.Fatalf("%s: there is no command %s", d.Pos, d.Cmd)
 			return ""

@@ -17,7 +17,7 @@ import (
 
 // The ways in which an engine can be missing.
 var (
-	ErrNotInstalled = errors.New("Docker is not installed here: see https://docs.docker.com/engine/install")
+	ErrNotInstalled = errors.New("no Docker is installed here: see https://docs.docker.com/engine/install")
 	ErrNotRunning   = errors.New("the Docker engine does not run: start it (sudo systemctl start docker, or sudo dockerd)")
 	ErrPermission   = errors.New("this user may not use the Docker engine: add it to the group docker (sudo usermod -aG docker $USER, then log in again), or be root")
 	ErrUnreachable  = errors.New("the Docker engine that DOCKER_HOST names does not answer")

@@ -247,6 +247,9 @@ func (d *Diagnosis) leftovers(ctx context.Context, docker *client.Client) error 
 		return err
 	}
 	c := Check{Name: "leftovers", State: OK, Found: "none"}
+	if docker == nil {
+		c.Found = "no temporary files; containers are not seen without an engine"
+	}
 	if len(left) > 0 {
 		counts := map[string]int{}
 		for _, t := range left {

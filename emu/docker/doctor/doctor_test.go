@@ -42,6 +42,17 @@ func TestWithoutAnEngineTheOtherBackEndsRun(t *testing.T) {
 	}
 }
 
+func TestTheVerdictNamesWhatIsMissing(t *testing.T) {
+	d := Diagnosis{Sim: true, Docker: true}
+	d.add(Check{Name: "loopback", State: Missing, Needed: "local"})
+	d.add(Check{Name: "image kafka", State: Missing, Needed: "docker"})
+	d.add(Check{Name: "subnet", State: Unknown, Needed: "docker"})
+	d.Local, d.Docker = d.runs("local"), d.runs("docker")
+	if got := d.Verdict(); got != "can run: sim; local cannot: loopback; docker cannot: image kafka" {
+		t.Errorf("the verdict is %q", got)
+	}
+}
+
 func TestOnEngineAllThatDockerNeedsIsLookedAt(t *testing.T) {
 	docker := daemontest.Connect(t)
 	name, prefix := daemontest.Network(t, docker, daemontest.Cluster(t, docker))

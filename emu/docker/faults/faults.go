@@ -4,6 +4,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // Labelled returns the containers with all of the labels, running or not.
@@ -58,6 +60,25 @@ func Remove(ctx context.Context, c client.ContainerAPIClient, ids ...string) err
 // Start starts containers again.
 func Start(ctx context.Context, c client.ContainerAPIClient, ids ...string) error {
 	return each("started again", ids, func(id string) error { return c.ContainerStart(ctx, id, container.StartOptions{}) })
+}
+
+// Tail is the end of what a container has printed.
+func Tail(ctx context.Context, c client.ContainerAPIClient, id string) string {
+	const lines, most = "20", 2000
+	log, err := c.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: lines})
+	if err != nil {
+		return "its log cannot be read: " + err.Error()
+	}
+	defer log.Close()
+	var text bytes.Buffer
+	if _, err := stdcopy.StdCopy(&text, &text, log); err != nil {
+		return "its log cannot be read: " + err.Error()
+	}
+	said := strings.TrimSpace(strings.ToValidUTF8(text.String(), "?"))
+	if said == "" {
+		return "it has printed nothing"
+	}
+	return "it has printed: " + said[max(0, len(said)-most):]
 }
 
 // Freeze makes containers stand still, or go on.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ type Made struct {
 	Inside string `json:"inside"`
 	Size   int64  `json:"size"` // bytes
 	// New: it was not there before.
-	New  bool          `json:"new"`
+	New bool `json:"new"`
+	// Took is how long it has taken to build it, or to see that it is there.
 	Took time.Duration `json:"took_ns"`
 }
 
@@ -42,6 +44,9 @@ type recipe struct {
 	hash string
 	// inside and serves are the words of the labels.
 	inside, serves string
+	// program is the path of a Go program that is not flowtwin, "" if the image
+	// is of none.
+	program string
 	// changes are instructions of a Dockerfile.
 	changes []string
 	// files makes the image's contents.
@@ -62,19 +67,21 @@ type builder struct {
 // Progress, if not nil, is told what takes time, a line each.
 func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
 	start := time.Now()
-	if progress == nil {
-		progress = func(string) {}
+	made, err := build(ctx, c, kind, progress)
+	if err != nil && ctx.Err() != nil {
+		// What a command says that was interrupted is of no interest.
+		err = fmt.Errorf("building the image %s: %w", kind, ctx.Err())
 	}
-	version, err := c.ServerVersion(ctx)
-	if err != nil {
-		return Made{}, fmt.Errorf("asking the Docker engine for its version: %w", err)
-	}
-	temp, err := sweep.MakeTemp("images")
+	made.Took = time.Since(start)
+	return made, err
+}
+
+func build(ctx context.Context, c client.APIClient, kind Kind, progress func(string)) (Made, error) {
+	b, end, err := newBuilder(ctx, c, progress)
 	if err != nil {
 		return Made{}, err
 	}
-	defer os.RemoveAll(temp)
-	b := &builder{c, version.Arch, temp, progress}
+	defer end()
 	var r recipe
 	switch kind {
 	case Node:
@@ -91,22 +98,43 @@ func Build(ctx context.Context, c client.APIClient, kind Kind, progress func(str
 	if err != nil {
 		return Made{}, fmt.Errorf("building the image %s: %w", kind, err)
 	}
-	made := Made{Kind: kind, Name: kind.repository() + ":" + r.tag, Inside: r.inside}
-	there, err := c.ImageInspect(ctx, made.Name)
+	return b.ensure(ctx, kind, kind.repository()+":"+r.tag, r)
+}
+
+// newBuilder returns a builder, and what ends its work.
+func newBuilder(ctx context.Context, c client.APIClient, progress func(string)) (*builder, func(), error) {
+	if progress == nil {
+		progress = func(string) {}
+	}
+	version, err := c.ServerVersion(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking the Docker engine for its version: %w", err)
+	}
+	temp, err := sweep.MakeTemp("images")
+	if err != nil {
+		return nil, nil, err
+	}
+	return &builder{c, version.Arch, temp, progress}, func() { os.RemoveAll(temp) }, nil
+}
+
+// ensure makes an image of a recipe, unless it is there.
+func (b *builder) ensure(ctx context.Context, kind Kind, name string, r recipe) (Made, error) {
+	made := Made{Kind: kind, Name: name, Inside: r.inside}
+	there, err := b.client.ImageInspect(ctx, made.Name)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 	}
 	if err != nil || there.Config == nil || there.Config.Labels[LabelRecipe] != r.hash {
-		progress(fmt.Sprintf("%s: building it of %s", made.Name, r.inside))
+		b.progress(fmt.Sprintf("%s: building it of %s", made.Name, r.inside))
 		if err := b.make(ctx, kind, made.Name, r); err != nil {
 			return Made{}, fmt.Errorf("building the image %s: %w", made.Name, err)
 		}
 		made.New = true
-		if there, err = c.ImageInspect(ctx, made.Name); err != nil {
+		if there, err = b.client.ImageInspect(ctx, made.Name); err != nil {
 			return Made{}, fmt.Errorf("looking for the image %s: %w", made.Name, err)
 		}
 	}
-	made.Size, made.Took = there.Size, time.Since(start)
+	made.Size = there.Size
 	return made, nil
 }
 
@@ -116,10 +144,13 @@ func (b *builder) make(ctx context.Context, kind Kind, name string, r recipe) er
 		return err
 	}
 	labels := map[string]string{LabelKind: string(kind), LabelInside: r.inside, LabelServes: r.serves, LabelRecipe: r.hash}
+	if r.program != "" {
+		labels[LabelProgram] = r.program
+	}
 	if _, err := b.load(ctx, name, files, r.changes, labels); err != nil {
 		return err
 	}
-	return b.removeReplaced(ctx, kind)
+	return b.removeReplaced(ctx, kind, name)
 }
 
 // load makes an image of files, and returns its identifier. Without a name it
@@ -146,15 +177,24 @@ func (b *builder) load(ctx context.Context, name string, files archive, changes 
 	return last, nil
 }
 
+// kept is how long images of programs that were flowtwin once are kept.
+const kept = 24 * time.Hour
+
 // removeReplaced removes images of ours that a newer one has taken the name
-// from. One that a container still uses stays.
-func (b *builder) removeReplaced(ctx context.Context, kind Kind) error {
-	old, err := b.client.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", LabelKind+"="+string(kind)), filters.Arg("dangling", "true"))})
+// from, and those of nodes that are old, because each change of flowtwin makes
+// another. One that a container still uses stays.
+func (b *builder) removeReplaced(ctx context.Context, kind Kind, name string) error {
+	all, err := b.client.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", LabelKind+"="+string(kind)))})
 	if err != nil {
-		return fmt.Errorf("looking for the image's predecessor: %w", err)
+		return fmt.Errorf("looking for the image's predecessors: %w", err)
 	}
-	for _, i := range old {
+	for _, i := range all {
+		nameless := !slices.ContainsFunc(i.RepoTags, func(tag string) bool { return tag != "<none>:<none>" })
+		old := kind == Node && len(i.RepoTags) == 1 && i.RepoTags[0] != name && strings.HasPrefix(i.RepoTags[0], kind.repository()+":") &&
+			time.Since(time.Unix(i.Created, 0)) > kept
+		if !nameless && !old {
+			continue
+		}
 		if _, err := b.client.ImageRemove(ctx, i.ID, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
 			return fmt.Errorf("removing the image's predecessor: %w", err)
 		}

@@ -192,7 +192,7 @@ func (b *builder) kafkaJars(ctx context.Context) ([]string, error) {
 	if err := os.WriteFile(project, []byte(kafkaProject), 0o600); err != nil {
 		return nil, err
 	}
-	c := exec.CommandContext(ctx, maven, "-q", "-B", "-C", "-f", project,
+	c := run(ctx, maven, "-q", "-B", "-C", "-f", project,
 		"org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+jars)
 	c.Env = append(os.Environ(), "MAVEN_OPTS=-XX:-UsePerfData -Djava.io.tmpdir="+b.temp)
 	if err := output(c); err != nil {
@@ -250,7 +250,7 @@ func (b *builder) findJava(ctx context.Context) (java, error) {
 		return java{}, fmt.Errorf("%s: %w", j.home, err)
 	}
 	if major < 11 || major > 23 {
-		return java{}, fmt.Errorf("Kafka %s runs on Java 11 to 23, and %s is Java %s: put another java first in PATH", KafkaVersion, j.home, j.version)
+		return java{}, fmt.Errorf("%s is Java %s, and Kafka %s runs on Java 11 to 23: put another java first in PATH", j.home, j.version, KafkaVersion)
 	}
 	linker := filepath.Join(j.home, "bin", "jlink")
 	if _, err := os.Stat(linker); err == nil {
@@ -283,7 +283,7 @@ func (b *builder) makeRuntime(ctx context.Context, j java) (string, error) {
 	}
 	b.progress("making a Java runtime with jlink")
 	dir := filepath.Join(b.temp, "runtime")
-	return dir, output(exec.CommandContext(ctx, j.jlink, "--add-modules", modules, "--output", dir,
+	return dir, output(run(ctx, j.jlink, "--add-modules", modules, "--output", dir,
 		"--strip-debug", "--no-header-files", "--no-man-pages", "-J-XX:-UsePerfData"))
 }
 

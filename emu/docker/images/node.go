@@ -98,7 +98,7 @@ func (b *builder) canCompile(ctx context.Context) bool {
 func (b *builder) compile(ctx context.Context) (string, error) {
 	b.progress("compiling flowtwin as a static program")
 	at := filepath.Join(b.temp, "flowtwin")
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", at, command)
+	c := run(ctx, "go", "build", "-trimpath", "-o", at, command)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+b.arch)
 	if err := output(c); err != nil {
 		return "", err

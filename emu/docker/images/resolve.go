@@ -45,7 +45,8 @@ var ErrMissing = errors.New("no image")
 // Resolve finds the image that serves for each of the kinds: the one that the
 // user has named, else the official one if it is there, else ours if it is
 // there, else the official one from its registry. For a node it is ours, of
-// the program that runs. It is an error if one is missing, and says how to get
+// the program that runs; where the user has named one, it serves as the CouchDB
+// too. It is an error if one is missing, and says how to get
 // it. Progress, if not nil, is told what takes time, a line each.
 func Resolve(ctx context.Context, c client.ImageAPIClient, kinds []Kind, o Options, progress func(string)) (map[Kind]Image, error) {
 	if progress == nil {
@@ -87,12 +88,12 @@ func resolve(ctx context.Context, c client.ImageAPIClient, kind Kind, o Options,
 			return i, err
 		}
 	}
-	name, err := ours(ctx, c, kind)
+	name, err := ours(ctx, c, kind, o.Names[Node])
 	if err != nil {
 		return Image{}, err
 	}
 	if name != "" {
-		if i, ok, err := look(ctx, c, kind, name); err != nil || ok {
+		if i, ok, err := look(ctx, c, kind, name); err != nil || ok && (kind != CouchDB || i.Flowtwin) {
 			return i, err
 		}
 	}
@@ -152,9 +153,12 @@ func officialVersion(name string) string {
 }
 
 // ours is the name of our newest image of a kind that fits, "" without one.
-func ours(ctx context.Context, c client.ImageAPIClient, kind Kind) (string, error) {
+func ours(ctx context.Context, c client.ImageAPIClient, kind Kind, node string) (string, error) {
 	recipe := ""
 	if kind == CouchDB {
+		if node != "" {
+			return node, nil
+		}
 		kind = Node
 	}
 	label := LabelKind + "=" + string(kind)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // need returns where a command is. One that is missing is installed, if this
@@ -37,10 +38,19 @@ func (b *builder) need(ctx context.Context, command, debian string) (string, err
 }
 
 func (b *builder) apt(ctx context.Context, args ...string) error {
-	c := exec.CommandContext(ctx, "apt-get", args...)
+	c := run(ctx, "apt-get", args...)
 	c.Dir = b.temp
 	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	return output(c)
+}
+
+// run returns a command that is interrupted with the context, and killed only
+// if it goes on: what installs packages is not to stop in the middle.
+func run(ctx context.Context, name string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 20 * time.Second
+	return c
 }
 
 // output runs a command whose output is of interest only if it fails.
@@ -83,7 +93,7 @@ func (b *builder) unpack(ctx context.Context, debian string) (string, error) {
 		return "", err
 	}
 	download := func() error {
-		c := exec.CommandContext(ctx, "apt-get", "download", "-qq", debian)
+		c := run(ctx, "apt-get", "download", "-qq", debian)
 		c.Dir = dir
 		return output(c)
 	}
@@ -99,5 +109,5 @@ func (b *builder) unpack(ctx context.Context, debian string) (string, error) {
 	if err != nil || len(packages) != 1 {
 		return "", fmt.Errorf("apt-get download %s left no package", debian)
 	}
-	return dir, output(exec.CommandContext(ctx, "dpkg-deb", "-x", packages[0], dir))
+	return dir, output(run(ctx, "dpkg-deb", "-x", packages[0], dir))
 }

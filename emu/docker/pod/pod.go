@@ -116,7 +116,9 @@ func (p *pod) containers(b *remote.Begin) (func(*node.Node) agent.Containers, er
 	if err != nil {
 		return nil, err
 	}
-	return container.In(container.Config{Launcher: launcher, Services: b.Services, Compute: b.Compute, Pace: b.Pace, Listen: "127.0.0.1:0"}), nil
+	return container.In(container.Config{
+		Launcher: launcher, Services: b.Services, Compute: b.Compute, Pace: b.Pace, Returns: b.Returns, Listen: "127.0.0.1:0",
+	}), nil
 }
 
 // addresses are those of a pod's interface. They implement sibling.Addresses.

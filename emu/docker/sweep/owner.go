@@ -78,14 +78,25 @@ func here() (boot string, namespace uint64, err error) {
 	if err != nil {
 		return "", 0, fmt.Errorf("finding out when this machine was started: %w", err)
 	}
-	info, err := os.Stat("/proc/self/ns/pid")
+	link, err := os.Readlink("/proc/self/ns/pid")
+	if err == nil {
+		namespace, err = parseNamespace(link)
+	}
 	if err != nil {
 		return "", 0, fmt.Errorf("finding out in which process namespace this is: %w", err)
 	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		namespace = uint64(s.Ino)
-	}
 	return strings.TrimSpace(string(text)), namespace, nil
+}
+
+// parseNamespace reads the kernel's name of a process namespace, such as
+// pid:[4026531836].
+func parseNamespace(link string) (uint64, error) {
+	number, ok := strings.CutPrefix(link, "pid:[")
+	number, closed := strings.CutSuffix(number, "]")
+	if !ok || !closed {
+		return 0, fmt.Errorf("the kernel calls it %q", link)
+	}
+	return strconv.ParseUint(number, 10, 64)
 }
 
 // Dead reports whether an owner is gone for certain. One in another process
@@ -99,7 +110,9 @@ func (o Owner) Dead() (bool, error) {
 	case o.Boot != boot:
 		return true, nil
 	case boot == "":
-		return errors.Is(syscall.Kill(o.PID, 0), syscall.ESRCH), nil
+		// Without /proc, that there is a process of the number has to do.
+		p, err := os.FindProcess(o.PID)
+		return err != nil || errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone), nil
 	case o.Namespace != namespace:
 		return false, nil
 	}

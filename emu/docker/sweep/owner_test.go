@@ -150,6 +150,17 @@ func TestTheStartOfAProcessIsReadWhateverItsName(t *testing.T) {
 	}
 }
 
+func TestTheNameOfANamespaceIsRead(t *testing.T) {
+	if n, err := parseNamespace("pid:[4026531836]"); err != nil || n != 4026531836 {
+		t.Errorf("%d, %v", n, err)
+	}
+	for _, link := range []string{"", "pid:[]", "pid:[1", "net:[1]", "pid:[-1]"} {
+		if n, err := parseNamespace(link); err == nil {
+			t.Errorf("%q is read as %d", link, n)
+		}
+	}
+}
+
 func FuzzParseOwner(f *testing.F) {
 	f.Add("12.34.56@0f1e2d3c-0000-0000-0000-000000000000")
 	f.Add("12.0.0@")

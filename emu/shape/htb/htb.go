@@ -33,8 +33,10 @@
 package htb
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Limits are rates in bytes on the wire per second, each way; 0 is no limit.
@@ -49,13 +51,9 @@ type Limits struct {
 	// which the kernel takes those of clients (32768 and up) do not do. At most
 	// 1000.
 	ServicePorts []uint16
-	// ControlPort is the TCP port that the agents of all nodes listen on: its
-	// traffic passes unshaped, whoever opened the connection. 0: none.
-	ControlPort uint16
-	// HarnessPort is the TCP port of the node that whoever watches the run
-	// connects to. Its traffic, which is none of the cluster's, passes unshaped
-	// too. 0: none.
-	HarnessPort uint16
+	// ControlPorts are TCP ports whose traffic passes unshaped, whoever opened
+	// the connection: those that the agents of all nodes listen on. At most 7.
+	ControlPorts []uint16
 }
 
 const (
@@ -64,6 +62,7 @@ const (
 	// ephemeral is the first port that Linux gives to clients.
 	ephemeral    = 32768
 	mostServices = 1000
+	mostControls = 7
 )
 
 func (l *Limits) check() error {
@@ -78,11 +77,17 @@ func (l *Limits) check() error {
 			return fmt.Errorf("%s: %w", limit.name, err)
 		}
 	}
+	if len(l.ControlPorts) > mostControls {
+		return fmt.Errorf("agents on %d ports are too many: choose up to %d", len(l.ControlPorts), mostControls)
+	}
+	if slices.Contains(l.ControlPorts, 0) {
+		return errors.New("agents cannot listen on port 0: choose another")
+	}
 	if len(l.ServicePorts) > mostServices {
 		return fmt.Errorf("services on %d ports are too many: choose up to %d", len(l.ServicePorts), mostServices)
 	}
 	for _, port := range l.ServicePorts {
-		if port == 0 || port >= ephemeral || port == l.ControlPort || port == l.HarnessPort {
+		if port == 0 || port >= ephemeral || slices.Contains(l.ControlPorts, port) {
 			return fmt.Errorf("services cannot be told from other traffic by port %d: choose one between 1 and %d that is not the agents'", port, ephemeral-1)
 		}
 	}

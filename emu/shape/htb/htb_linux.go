@@ -56,8 +56,7 @@ const (
 	filterBlocked  = 1
 	filterARP      = 0x4000
 	filterICMP     = 0x4001
-	filterControl  = 0x4002 // to and from the port
-	filterHarness  = 0x4004
+	filterControl  = 0x4002 // to and from each port
 	filterServices = 0x4010
 	filterSources  = 0x8000
 	filterRest     = 0xffff
@@ -206,16 +205,11 @@ func (t *tree) install(l *Limits) error {
 	if err := t.filter(filterICMP, classUnshaped, protocol(unix.IPPROTO_ICMP)); err != nil {
 		return err
 	}
-	if l.ControlPort != 0 {
-		for i, side := range []port{t.near, t.far} {
-			if err := t.filter(filterControl+uint16(i), classUnshaped, tcp, side(l.ControlPort, wholePort)); err != nil {
+	for i, control := range l.ControlPorts {
+		for j, side := range []port{t.near, t.far} {
+			if err := t.filter(filterControl+uint16(2*i+j), classUnshaped, tcp, side(control, wholePort)); err != nil {
 				return err
 			}
-		}
-	}
-	if l.HarnessPort != 0 {
-		if err := t.filter(filterHarness, classUnshaped, tcp, t.near(l.HarnessPort, wholePort)); err != nil {
-			return err
 		}
 	}
 	for i, service := range l.ServicePorts {

@@ -303,9 +303,11 @@ func TestEachSourceHasACapOfItsOwn(t *testing.T) {
 func TestControlMessagesPassAFullLink(t *testing.T) {
 	here, there := cable(t)
 	there.probe(peer, other)
-	shaper := here.open(Limits{LinkOut: 1e6, LinkIn: 1e6, ControlPort: control})
+	const harness = control + 1
+	shaper := here.open(Limits{LinkOut: 1e6, LinkIn: 1e6, ControlPorts: []uint16{control, harness}})
 	defer shaper.Close()
 	hears := here.echo(node, control, there, peer)
+	obeys := here.echo(node, harness, there, peer)
 	speaks := there.echo(peer, control, here, node)
 	plain := there.echo(peer, other+1, here, node)
 	var all sync.WaitGroup
@@ -320,7 +322,7 @@ func TestControlMessagesPassAFullLink(t *testing.T) {
 	if took := plain.turn(100_000); took < 100*time.Millisecond {
 		t.Errorf("the link is not full: 100 kB there and back take %v", took)
 	}
-	for name, conversation := range map[string]*echo{"a peer's message": hears, "a message to a peer": speaks} {
+	for name, conversation := range map[string]*echo{"a peer's message": hears, "the harness's": obeys, "a message to a peer": speaks} {
 		if took := conversation.turn(100_000); took > 50*time.Millisecond {
 			t.Errorf("%s of 100 kB and the answer take %v", name, took)
 		}
@@ -350,7 +352,7 @@ func TestASlowLink(t *testing.T) {
 // A partition gives no sign: nothing is refused, nothing reset.
 func TestABlockedPeerFallsSilent(t *testing.T) {
 	here, there := cable(t)
-	shaper := here.open(Limits{ControlPort: control})
+	shaper := here.open(Limits{ControlPorts: []uint16{control}})
 	defer shaper.Close()
 	ours, theirs := there.echo(peer, control, here, node), here.echo(node, control, there, peer)
 	others := there.echo(bystander, control, here, node)
@@ -420,7 +422,7 @@ func TestCloseLeavesTheInterfaceAsItWas(t *testing.T) {
 		return slices.Equal(a.links, b.links) && slices.Equal(a.qdiscs, b.qdiscs) && a.gso == b.gso && a.queue == b.queue
 	}
 	before := look()
-	limits := Limits{LinkOut: 10e6, LinkIn: 10e6, ServicesOut: 5e6, ServicePorts: []uint16{service}, ControlPort: control}
+	limits := Limits{LinkOut: 10e6, LinkIn: 10e6, ServicesOut: 5e6, ServicePorts: []uint16{service}, ControlPorts: []uint16{control}}
 	shaper := here.open(limits)
 	during := look()
 	if same(before, during) {
@@ -469,9 +471,11 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		"choose 0 (unlimited)":    open("eth0", Limits{LinkOut: -1}),
 		"NaN B/s":                 open("eth0", Limits{ServicesIn: math.NaN()}),
 		"by port 40000":           open("eth0", Limits{ServicePorts: []uint16{40000}}),
-		"that is not the agents'": open("eth0", Limits{ServicePorts: []uint16{control}, ControlPort: control}),
+		"that is not the agents'": open("eth0", Limits{ServicePorts: []uint16{control}, ControlPorts: []uint16{control}}),
 		"factor of 0.5":           shaper.Slow(0.5),
 		"1000 B/s":                shaper.Slow(1000),
+		"port 0":                  open("eth0", Limits{ControlPorts: []uint16{0}}),
+		"up to 7":                 open("eth0", Limits{ControlPorts: []uint16{1, 2, 3, 4, 5, 6, 7, 8}}),
 		"no IPv4 address":         shaper.Block(netip.MustParseAddr("2001:db8::1")),
 		"what 198.18.0.11 sends":  shaper.LimitSource(function1, 1),
 		"CAP_NET_ADMIN is missing": here.do(func() error {
