@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func builtin(b *scenarios.Bundle) (*scenarios.Plan, error) { return b.Plan(nil) }
+func builtin(b *scenarios.Bundle) (*scenarios.Trial, error) { return b.Trial(nil) }
 
 // self starts the test binary.
 func self(t testing.TB) []string {
@@ -194,4 +194,72 @@ func nothingLeft(t *testing.T) {
 			t.Fatalf("processes %v are left, and goroutines:\n%s", left, stacks)
 		}
 	}
+}
+
+// What limits goroutines limits processes: all they send to the storage node
+// passes its cap, at their node.
+func TestProcessesAreLimitedToo(t *testing.T) {
+	dir := t.TempDir()
+	const heavy = "name: heavy\nfunctions: {a: {compute: 0s, outputs: {x: 2MB}}, b: {inputs: [a.x], compute: 0s, outputs: {y: 10}}}\n"
+	if err := os.WriteFile(filepath.Join(dir, "heavy.yaml"), []byte(heavy), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, scheduler := range []string{"mastersp", "dataflower+hash+pipe"} {
+		plan, err := scenarios.Parse("test.yaml", []byte(`
+name: limited
+workflows: [heavy.yaml]
+cluster: {workers: 2, storage: {cap: 5MB/s}}
+load: {clients: 1, limit: 1}
+schedulers: [`+scheduler+`]
+profile: ideal
+`), dir, scenarios.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, warned := run(t, local.Options{Processes: self(t)}, plan.Trial(0, 0))
+		// 2 MB of payload at 5 MB/s on the wire, there and back (where it is
+		// streamed, both at the same time).
+		rate := 5e6 * scenarios.PayloadShare // bytes of payload per second
+		least := time.Duration(2e6 / rate * float64(time.Second))
+		if took := time.Duration(k[0].Latency()); took < least || len(warned) > 0 {
+			t.Errorf("%s: it took %v, at least %v were to be expected; %v", scheduler, took, least, warned)
+		}
+	}
+}
+
+// Under faults of all kinds, the functions' processes crash, stand still behind
+// closed gates and are killed with their nodes, and every invocation ends.
+func TestProcessesSurviveFaults(t *testing.T) {
+	const faults = `
+timeout: 8s
+overrides: {invocation: {attempts: 8, task_retries: 3, detect: 300ms}}
+faults:
+  - {at: 200ms, crash_function: "mixed:work"}
+  - {at: 300ms, kill: worker-1, for: 300ms}
+  - {at: 500ms, crash_function: "mixed:work"}
+  - {at: 800ms, pause: worker-2, for: 500ms}
+  - {at: 1s, stop_service: worker-1}
+  - {at: 1300ms, stop_service: store, for: 400ms}
+  - {at: 1500ms, kill: worker-2, for: 100ms}
+`
+	plan := parse(t, strings.Replace(scenario, "load: {clients: 1, limit: 3}", "load: {arrivals: constant, rate: 10/s, limit: 20}", 1)+faults)
+	for point := range plan.Points {
+		t.Run(plan.Points[point].Scheduler, func(t *testing.T) {
+			k, warned := run(t, local.Options{Processes: self(t)}, plan.Trial(point, 0))
+			t.Log(warned)
+			completed := 0
+			for n, i := range k {
+				if i.Number != int64(n) {
+					t.Errorf("invocation %d is recorded as number %d", n, i.Number)
+				}
+				if i.Outcome == engine.Completed {
+					completed++
+				}
+			}
+			if len(k) != 20 || completed < 19 {
+				t.Errorf("%d of 20 ended, %d completed", len(k), completed)
+			}
+		})
+	}
+	nothingLeft(t)
 }
