@@ -45,11 +45,13 @@ type backendFlags struct {
 	name    string
 	compute string
 	command string
-	limit   time.Duration
-	record  bool
-	images  []string
-	noPull  bool
-	pace    bool
+	// functions is what runs them on the back end local.
+	functions string
+	limit     time.Duration
+	record    bool
+	images    []string
+	noPull    bool
+	pace      bool
 	// progress is what is on the screen meanwhile; nil before there is any.
 	progress *progress
 }
@@ -69,6 +71,7 @@ func (f *backendFlags) register(c *cobra.Command) {
 		"(real: built-in workflows of applications)")
 	c.Flags().StringVar(&f.command, "command", "", "with --compute real and --backend local, a program that does the work of functions for which\n"+
 		"there is no other, and its arguments, separated by spaces")
+	c.Flags().StringVar(&f.functions, "functions", goroutines, "with --backend local, what functions run as: goroutines of this process, or processes of their own")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"where time is real, what keeps the run at about a minute, unless it is 0)")
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
@@ -85,6 +88,14 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	}
 	if f.command != "" && f.compute != "real" {
 		return nil, errors.New("--command says what functions really do: it goes with --compute real")
+	}
+	switch {
+	case f.functions != goroutines && f.functions != processes:
+		return nil, fmt.Errorf("--functions %s: there are goroutines and processes", f.functions)
+	case f.functions == processes && name != "local":
+		return nil, errors.New("--functions processes is for --backend local: the simulator runs none, and in docker each function has a container of its own")
+	case f.functions == processes && f.command != "":
+		return nil, errors.New("--command starts a process for each piece of work by itself: it goes with --functions goroutines")
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -122,6 +133,12 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 	}
 }
 
+// What functions run as on the back end local.
+const (
+	goroutines = "goroutines"
+	processes  = "processes"
+)
+
 // openLocal opens the back end local.
 func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error) {
 	own := command.New(strings.Fields(f.command), bodies.Shipped{})
@@ -133,8 +150,16 @@ func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error)
 	if err != nil {
 		return nil, err
 	}
+	var program []string
+	if f.functions == processes {
+		name, err := os.Executable()
+		if err != nil {
+			return nil, failure{fmt.Errorf("--functions processes: flowtwin cannot find itself: %w", err)}
+		}
+		program = []string{name, "function"}
+	}
 	w, err := local.New(c.Context(), local.Options{
-		Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+		Work: work, Processes: program, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 		Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 		Record: dir,
 		Warn:   func(text string) { f.say(c, "flowtwin: "+text) },

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,12 +78,16 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	interrupted := ctx.Err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
+	advance := func() {
 		select {
 		case progress <- struct{}{}:
 		default:
 		}
-	}, cancel)
+	}
+	collector := records.NewCollector(t, r, func(i *record.Invocation) {
+		generator.Ended(i)
+		advance()
+	}, advance, cancel)
 	c, err := start(ctx, t, collector)
 	if err != nil {
 		// What is cut short fails in many ways, of which none matters.
@@ -130,9 +135,15 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 	defer playing.Wait()
 	defer peace()
 	generator.Run(ctx)
+	var late <-chan time.Time
 	for collector.Open() > 0 && ctx.Err() == nil {
+		if late == nil && collector.Owed() == 0 && endless(t.Faults) {
+			late = time.After(settleTime)
+		}
 		select {
 		case <-progress:
+		case <-late:
+			collector.GiveUp()
 		case <-ctx.Done():
 		}
 	}
@@ -164,6 +175,12 @@ func more(c Cluster) error {
 	case <-time.After(patience):
 		return nil
 	}
+}
+
+// endless reports whether a node is to stand still for good, with the tasks that
+// it runs then.
+func endless(faults []scenarios.Fault) bool {
+	return slices.ContainsFunc(faults, func(f scenarios.Fault) bool { return f.Kind == scenarios.Pause && f.For == 0 })
 }
 
 // settle waits until all nodes have forgotten the invocations that have ended,
