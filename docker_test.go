@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/emu/docker"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/replay"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
@@ -18,7 +19,7 @@ import (
 // containers are a world of containers, which is gone with the test.
 func containers(t *testing.T, o docker.Options) *docker.World {
 	t.Helper()
-	o.Images, o.NoPull, o.Compute = daemontest.Images(t, daemontest.Connect(t)), true, "sleep"
+	o.Images, o.NoPull, o.Compute = imagestest.Build(t, daemontest.Connect(t)), true, "sleep"
 	o.Warn = func(text string) {
 		// Others may keep the machine busy while caps are measured.
 		if !strings.Contains(text, "does not hold to") {

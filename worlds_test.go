@@ -83,7 +83,7 @@ func (k *kept) WantsTasks() bool                { return true }
 func parse(t *testing.T, text string) *scenarios.Plan {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"mixed.yaml": mixed, "hops.yaml": hopping, "chain.yaml": chain} {
+	for name, text := range map[string]string{"mixed.yaml": mixed, "hops.yaml": hopping, "chain.yaml": chain, "light.yaml": light} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -50,6 +50,7 @@ func TestFaultsAreSurvived(t *testing.T) {
 		{"all workers are killed, one after the other", "[{at: 5s, kill: worker-1, for: 4s}, {at: 10s, kill: worker-2, for: 4s}, {at: 15s, kill: worker-3, for: 4s}]"},
 		{"a worker stands still for a moment", "[{at: 10s, pause: worker-1, for: 200ms}]"},
 		{"a worker stands still for long", "[{at: 10s, pause: worker-1, for: 5s}]"},
+		{"a worker stands still for good", "[{at: 10s, pause: worker-1}]"},
 		{"a worker is cut off for a moment", "[{at: 10s, partition: worker-1, for: 200ms}]"},
 		{"a worker is cut off for long", "[{at: 10s, partition: worker-1, for: 5s}]"},
 		{"two workers cannot reach each other", "[{at: 10s, partition: worker-1, from: [worker-2], for: 5s}]"},

@@ -292,11 +292,18 @@ func (w *world) after(delay engine.Time, e event) {
 
 // abandon reports what can never end: nothing will happen any more, yet
 // invocations are open. It takes a quirk to get here, such as a pool locked
-// for good.
+// for good, or a node that stands still for good, whose tasks the records of
+// invocations that have ended long ago wait for.
 func (w *world) abandon() {
+	for len(w.ending) > 0 {
+		w.close(&w.ending[0])
+	}
 	for wf := range w.invocations {
 		for slot := range w.invocations[wf] {
-			if i := &w.invocations[wf][slot]; i.alive {
+			switch i := &w.invocations[wf][slot]; {
+			case i.alive && i.ended:
+				w.close(i)
+			case i.alive:
 				w.finish(i.id, engine.Failed)
 			}
 		}

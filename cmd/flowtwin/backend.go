@@ -29,7 +29,11 @@ type backend struct {
 	// constants says what becomes of those of a profile; nil if all are obeyed.
 	constants *rundir.Constants
 	// realTime: an hour of load takes an hour, and trials are run one by one.
+	// around is what a trial then takes besides its load, on the average.
 	realTime bool
+	around   time.Duration
+	// check says whether a trial can be run; nil if any can.
+	check func(*scenarios.Trial) error
 	// close removes what the back end has started; measured says what it has
 	// measured of itself.
 	close    func() error
@@ -41,11 +45,24 @@ type backendFlags struct {
 	name    string
 	compute string
 	command string
-	limit   time.Duration
-	record  bool
-	images  []string
-	noPull  bool
-	pace    bool
+	// functions is what runs them on the back end local.
+	functions string
+	limit     time.Duration
+	record    bool
+	images    []string
+	noPull    bool
+	pace      bool
+	// progress is what is on the screen meanwhile; nil before there is any.
+	progress *progress
+}
+
+// say tells the user something while a back end works.
+func (f *backendFlags) say(c *cobra.Command, text string) {
+	if f.progress != nil {
+		f.progress.say(text)
+	} else {
+		fmt.Fprintln(c.ErrOrStderr(), text)
+	}
 }
 
 func (f *backendFlags) register(c *cobra.Command) {
@@ -54,8 +71,9 @@ func (f *backendFlags) register(c *cobra.Command) {
 		"(real: built-in workflows of applications)")
 	c.Flags().StringVar(&f.command, "command", "", "with --compute real and --backend local, a program that does the work of functions for which\n"+
 		"there is no other, and its arguments, separated by spaces")
+	c.Flags().StringVar(&f.functions, "functions", goroutines, "with --backend local, what functions run as: goroutines of this process, or processes of their own")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
-		"with --backend local, what keeps the run under a minute, unless it is 0)")
+		"where time is real, what keeps the run at about a minute, unless it is 0)")
 	c.Flags().StringArrayVar(&f.images, "image", nil, "KIND=NAME, an image for --backend docker in place of the usual one, such as redis=valkey/valkey:8 (repeatable)")
 	c.Flags().BoolVar(&f.noPull, "no-pull", false, "with --backend docker, take no image from a registry")
 	c.Flags().BoolVar(&f.record, "record", false, "keep what the engines were told, for flowtwin replay (not with --backend sim)")
@@ -70,6 +88,14 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	}
 	if f.command != "" && f.compute != "real" {
 		return nil, errors.New("--command says what functions really do: it goes with --compute real")
+	}
+	switch {
+	case f.functions != goroutines && f.functions != processes:
+		return nil, fmt.Errorf("--functions %s: there are goroutines and processes", f.functions)
+	case f.functions == processes && name != "local":
+		return nil, errors.New("--functions processes is for --backend local: the simulator runs none, and in docker each function has a container of its own")
+	case f.functions == processes && f.command != "":
+		return nil, errors.New("--command starts a process for each piece of work by itself: it goes with --functions goroutines")
 	}
 	if f.limit < 0 {
 		return nil, fmt.Errorf("--limit %s: it cannot be negative", f.limit)
@@ -107,6 +133,12 @@ func newBackend(name string, w rundir.World, serves map[string]string) *backend 
 	}
 }
 
+// What functions run as on the back end local.
+const (
+	goroutines = "goroutines"
+	processes  = "processes"
+)
+
 // openLocal opens the back end local.
 func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error) {
 	own := command.New(strings.Fields(f.command), bodies.Shipped{})
@@ -118,17 +150,25 @@ func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error)
 	if err != nil {
 		return nil, err
 	}
+	var program []string
+	if f.functions == processes {
+		name, err := os.Executable()
+		if err != nil {
+			return nil, failure{fmt.Errorf("--functions processes: flowtwin cannot find itself: %w", err)}
+		}
+		program = []string{name, "function"}
+	}
 	w, err := local.New(c.Context(), local.Options{
-		Work: work, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
+		Work: work, Processes: program, Pace: f.pace, Redis: os.Getenv("FLOWTWIN_REDIS_ADDR"), CouchDB: os.Getenv("FLOWTWIN_COUCHDB_URL"),
 		Kafka:  strings.FieldsFunc(os.Getenv("FLOWTWIN_KAFKA_BROKERS"), func(r rune) bool { return r == ',' }),
 		Record: dir,
-		Warn:   func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
+		Warn:   func(text string) { f.say(c, "flowtwin: "+text) },
 	})
 	if err != nil {
 		return nil, failure{err}
 	}
 	b := newBackend("local", w, w.Serves())
-	b.realTime, b.constants = true, rundir.NewConstants(f.pace, w.Constants())
+	b.realTime, b.around, b.constants = true, 300*time.Millisecond, rundir.NewConstants(f.pace, w.Constants())
 	b.close = func() error {
 		own.Close()
 		return nil
@@ -141,8 +181,8 @@ func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error)
 func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
 	o := docker.Options{
 		Compute: f.compute, Bodies: bodies.Shipped{}, Pace: f.pace, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
-		Warn:     func(text string) { fmt.Fprintf(c.ErrOrStderr(), "\nflowtwin: %s\n", text) },
-		Progress: func(text string) { fmt.Fprintf(c.ErrOrStderr(), "%s\n", text) },
+		Warn:     func(text string) { f.say(c, "flowtwin: "+text) },
+		Progress: func(text string) { f.say(c, text) },
 	}
 	for _, named := range f.images {
 		kind, name, ok := strings.Cut(named, "=")
@@ -160,13 +200,27 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 		return nil, failure{err}
 	}
 	b := newBackend("docker", w, w.Serves())
-	b.realTime, b.constants, b.close, b.measured = true, rundir.NewConstants(f.pace, w.Constants()), w.Close, w.Measured
+	b.realTime, b.around, b.constants, b.measured = true, 1500*time.Millisecond, rundir.NewConstants(f.pace, w.Constants()), w.Measured
+	b.check = docker.Check
+	b.close = func() error {
+		if c.Context().Err() != nil {
+			f.say(c, "interrupted: removing the containers (a second Ctrl-C leaves them to flowtwin clean)")
+		}
+		return w.Close()
+	}
 	return b, nil
 }
 
-// checkBodies finds out before a run whether there is real work for all of its
-// functions, if that was asked for.
-func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
+// check finds out before a run whether the back end can run all of it, and
+// whether there is real work for all of its functions, if that was asked for.
+func (f *backendFlags) check(b *backend, plan *scenarios.Plan) error {
+	if b.check != nil {
+		for point := range plan.Points {
+			if err := b.check(plan.Trial(point, 0)); err != nil {
+				return err
+			}
+		}
+	}
 	if f.compute != "real" || f.command != "" {
 		return nil
 	}
@@ -188,8 +242,6 @@ func simulated() map[string]string {
 // How long a run in real time is by default.
 const (
 	patience = 45 * time.Second
-	// around is what a trial takes besides its load.
-	around   = 300 * time.Millisecond
 	shortest = time.Second
 )
 
@@ -200,7 +252,7 @@ func (f *backendFlags) fit(c *cobra.Command, b *backend, plan *scenarios.Plan, f
 	if !b.realTime || c.Flags().Changed("limit") {
 		return plan, nil
 	}
-	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*around)
+	whole := time.Duration(plan.Trials) * (plan.RealTime() + time.Duration(len(plan.Points))*b.around)
 	if whole <= patience {
 		return plan, nil
 	}
@@ -210,7 +262,7 @@ func (f *backendFlags) fit(c *cobra.Command, b *backend, plan *scenarios.Plan, f
 		trials = 1
 		options.Settings = append(settings, "trials=1")
 	}
-	options.Limit = max(patience/time.Duration(len(plan.Points)*trials)-around, shortest).Truncate(100 * time.Millisecond)
+	options.Limit = max(patience/time.Duration(len(plan.Points)*trials)-b.around, shortest).Truncate(100 * time.Millisecond)
 	fmt.Fprintf(c.ErrOrStderr(), "%s runs in real time, and all of this scenario takes about %s: each point is run %s, with the first %s of its load.\n"+
 		"All of it: --limit 0 --trials %d\n", b.name, whole.Round(time.Second), times(trials), options.Limit, plan.Trials)
 	return scenarios.Load(file, options)

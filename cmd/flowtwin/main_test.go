@@ -178,8 +178,11 @@ func TestBadUsage(t *testing.T) {
 		"run small.yaml --pace":                           "the simulator is always as slow as that",
 		"run small.yaml --compute think":                  "--compute think: there are sleep, spin and real",
 		"run small.yaml --compute real":                   "use --backend local",
-		"run small.yaml --command cat":                    "it goes with --compute real",
-		"run small.yaml --set load.rate":                  "write path=value",
+		"run small.yaml --functions threads":              "--functions threads: there are goroutines and processes",
+		"run small.yaml --functions processes":            "--functions processes is for --backend local",
+		"run small.yaml --backend local --compute real --command cat --functions processes": "it goes with --functions goroutines",
+		"run small.yaml --command cat":   "it goes with --compute real",
+		"run small.yaml --set load.rate": "write path=value",
 		"run small.yaml --backend local --compute real --set workflows=[faasflow/genome]": "no real bodies of the workflow faasflow/genome: there are for fileprocessing, recognizer, svd, video, wordcount",
 		"run small.yaml --set lode.rate=1/s":                                              `"lode"`,
 		"run small.yaml --out .":                                                          "not a run directory",
@@ -761,5 +764,24 @@ func TestARunThatIsLateFails(t *testing.T) {
 	}
 	if first, _, _ := strings.Cut(shown, "\n"); len(out) < len(shown)/2 || !strings.HasPrefix(out, first[:20]) {
 		t.Errorf("it shows %q\n, in time it was %q", out, shown)
+	}
+}
+
+// With --functions processes each container is a process of its own, and the
+// manifest says so. What it computes is the same, and its inputs can be replayed.
+func TestFunctionsAsProcesses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("FLOWTWIN_TEST_PROCESS", "1") // For those that are started.
+	args := []string{"run", "quickstart", "--backend", "local", "--trials", "1", "--limit", "300ms", "--set", "load.rate=600/min", "--set", "axes={}", "--set", "figures=[]"}
+	must(t, append(args, "--functions", "processes", "--compute", "real", "--record", "--out", "a")...)
+	m, err := rundir.ReadManifest("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.Serves["functions"]; got != "child processes that run real bodies" {
+		t.Errorf("functions are %q", got)
+	}
+	if text := must(t, "replay", "a"); !strings.Contains(text, "the same") {
+		t.Errorf("replay says\n%s", text)
 	}
 }

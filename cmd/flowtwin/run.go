@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,7 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	p := newProgress(c, w.name, w.trials)
+	f.where.progress = p
 	run, err := w.execute(rundir.Options{Parallel: f.parallel, Progress: p.set})
 	p.end()
 	if closeErr := w.close(); closeErr != nil {
@@ -95,21 +97,25 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 // that was interrupted, or whose load was sent too late, is shown as well.
 func (f *runFlags) finish(c *cobra.Command, w *work, run *analysis.Run, err error) error {
 	var late *rundir.LagError
-	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &late) {
-		return failure{err}
-	}
+	interrupted := errors.Is(err, context.Canceled)
+	readable := err == nil || interrupted || errors.As(err, &late)
 	m, readErr := rundir.ReadManifest(w.dir)
+	if !readable { // What there is may be more than the manifest knows.
+		m, _, readErr = rundir.Read(w.dir)
+	}
 	if readErr != nil {
-		return failure{readErr}
+		return failure{cmp.Or(err, readErr)}
 	}
-	if showErr := f.show(c, w.dir, m, run); showErr != nil {
-		return failure{showErr}
+	if readable {
+		if showErr := f.show(c, w.dir, m, run); showErr != nil {
+			return failure{showErr}
+		}
 	}
-	if late != nil {
-		return failure{err}
-	}
-	if err != nil {
+	if interrupted || err != nil && m.Done > 0 && m.Done < w.trials {
 		fmt.Fprintf(c.ErrOrStderr(), "%d of %d trials are in %s; finish them with: flowtwin run --resume %s\n", m.Done, w.trials, w.dir, w.dir)
+	}
+	if err != nil && !interrupted {
+		return failure{err}
 	}
 	return err
 }
@@ -136,8 +142,8 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.where.checkBodies(plan); err != nil {
-		return nil, err
+	if err := f.where.check(b, plan); err != nil {
+		return nil, errors.Join(err, b.close())
 	}
 	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {
 		return nil, errors.Join(err, b.close())
@@ -158,7 +164,8 @@ func (f *runFlags) open(c *cobra.Command, name, dir string) (*backend, error) {
 	switch {
 	case err != nil:
 	case b.realTime && f.parallel > 1:
-		return nil, fmt.Errorf("--parallel %d: where time is real, trials would disturb each other; they are run one at a time", f.parallel)
+		err = fmt.Errorf("--parallel %d: where time is real, trials would disturb each other; they are run one at a time", f.parallel)
+		return nil, errors.Join(err, b.close())
 	case b.realTime:
 		f.parallel = 1
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -43,8 +44,10 @@ func width(c *cobra.Command) int {
 // progress shows how far a long piece of work has come: a bar on a terminal,
 // a line every few seconds elsewhere.
 type progress struct {
-	out         io.Writer
-	what, unit  string
+	out        io.Writer
+	what, unit string
+
+	mu          sync.Mutex
 	bar         *progressbar.ProgressBar // nil if not on a terminal
 	start, last time.Time
 }
@@ -59,6 +62,8 @@ func newProgress(c *cobra.Command, what string, total int) *progress {
 // begin goes on to another piece of work.
 func (p *progress) begin(what string, total int) {
 	p.end()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.what, p.start, p.last = what, time.Now(), time.Now()
 	if file, ok := p.out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bar = progressbar.NewOptions(total,
@@ -72,6 +77,8 @@ func (p *progress) begin(what string, total int) {
 
 // set says that so much is done.
 func (p *progress) set(done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar != nil {
 		_ = p.bar.Set(done)
 		return
@@ -82,10 +89,26 @@ func (p *progress) set(done, total int) {
 	}
 }
 
-// end clears the bar.
-func (p *progress) end() {
+// say says something else, above the bar.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar != nil {
 		_ = p.bar.Clear()
+	}
+	fmt.Fprintln(p.out, text)
+	if p.bar != nil {
+		_ = p.bar.RenderBlank()
+	}
+}
+
+// end clears the bar.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
 	}
 }
 

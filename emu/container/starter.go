@@ -257,11 +257,12 @@ func (r *remote) meet(ctx context.Context, arrived <-chan arrival, s *Setup) err
 		return ctx.Err()
 	}
 	defer context.AfterFunc(ctx, func() { r.Line.Close() })()
-	if err := r.Send(&command{Setup: s}); err != nil {
-		return err
-	}
 	var first report
-	if err := r.Receive(&first); err != nil {
+	err := r.Send(&command{Setup: s})
+	if err == nil {
+		err = r.Receive(&first)
+	}
+	if err != nil {
 		return fmt.Errorf("it ended before it was ready: %w", err)
 	}
 	if !first.Ready {

@@ -24,20 +24,13 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/faults"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/engine"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
-
-// subnets is where the networks of clusters are: RFC 2544 keeps these addresses
-// for benchmarks, so they are nobody's.
-var subnets = netip.MustParsePrefix("198.18.0.0/15")
-
-// subnetBits is the length of a cluster's prefix: it has 4,096 addresses, 256
-// of them for nodes.
-const subnetBits = 20
 
 // Ports of a node, below those that the kernel gives to clients.
 const (
@@ -83,31 +76,36 @@ func newCluster(ctx context.Context, w *World) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	for prefix := netip.PrefixFrom(subnets.Addr(), subnetBits); subnets.Contains(prefix.Addr()); prefix = next(prefix) {
+	taken, err := subnets.Routes()
+	if err != nil {
+		return nil, err
+	}
+	free, users := subnets.Free(taken)
+	for _, subnet := range free {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		making, cancel := making(ctx)
+		making, cancel := c.making(ctx)
 		c.network, err = networks.New(making, networks.WithInternal(), networks.WithLabels(labels),
-			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: prefix}}}))
+			networks.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}}))
 		cancel()
 		switch {
 		case err == nil:
-			c.subnet = prefix
+			c.subnet = subnet
 			c.watch = faults.NewWatch(w.engine, map[string]string{sweep.LabelCluster: c.id}, nameOf)
 			return c, nil
-		case !strings.Contains(err.Error(), "overlap"):
+		case !strings.Contains(err.Error(), "overlap"): // Others make networks at the same time.
 			return nil, fmt.Errorf("a network for the cluster cannot be made: %w", err)
 		}
 	}
-	return nil, fmt.Errorf("all addresses of %s are in use, so there can be no network for the cluster: "+
-		"flowtwin clean removes what others have left, docker network ls shows the networks: %w", subnets, err)
+	return nil, fmt.Errorf("there is no network /%d left in %s for the cluster (%s): "+
+		"flowtwin clean removes those of runs that were killed, docker network ls shows the others", subnets.Bits, subnets.All, strings.Join(users, ", "))
 }
 
 // making is the context of what is made: if that is given up, it is not known
 // whether there is something to remove. So it is made even when ctx ends.
-func making(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), startTime)
+func (c *cluster) making(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), c.world.options.StartTime)
 }
 
 // nameOf names the containers whose end nobody expects. Those of functions
@@ -136,13 +134,6 @@ func prepareEnvironment() {
 	}
 }
 
-func next(p netip.Prefix) netip.Prefix {
-	a := p.Addr().As4()
-	n := uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])
-	n += 1 << (32 - p.Bits())
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), p.Bits())
-}
-
 // at returns an address of the cluster's by its number.
 func (c *cluster) at(number int) netip.Addr {
 	a := c.subnet.Addr().As4()
@@ -157,10 +148,6 @@ const firstNode = 16
 
 // grow brings up what is missing.
 func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
-	const most = 200
-	if workers > most {
-		return fmt.Errorf("%d workers: on one machine there can be %d", workers, most)
-	}
 	var fresh []*machine
 	for id := engine.NodeID(len(c.machines)); int(id) < workers+int(scenarios.FirstWorker); id++ {
 		m := &machine{id: id, address: c.at(firstNode + int(id))}
@@ -217,7 +204,14 @@ func (c *cluster) raise(ctx context.Context, m *machine, broker bool) error {
 			services.do(func() error { return c.startBroker(ctx) })
 		}
 	}
-	return services.wait()
+	err := services.wait()
+	if err != nil && ctx.Err() == nil {
+		// What shares the network of a node fails in its own way if that has ended.
+		if why := c.ended(ctx, m.node, fmt.Sprintf("node %d", m.id)); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 // parallel does several things at the same time.
@@ -257,7 +251,7 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	making, cancel := making(ctx)
+	making, cancel := c.making(ctx)
 	defer cancel()
 	one, err := testcontainers.Run(making, image, append([]testcontainers.ContainerCustomizer{
 		testcontainers.WithLabels(labels),
@@ -267,7 +261,11 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	}, options...)...)
 	if err == nil {
 		if err = one.Start(ctx); err != nil { // It has been made, but does not do what it is to.
-			err = fmt.Errorf("%w; %s", err, c.tail(one))
+			said := strings.TrimPrefix(err.Error(), "started hook: wait until ready: ")
+			if errors.Is(err, context.DeadlineExceeded) {
+				said = fmt.Sprintf("it has not come up within %s", c.world.options.StartTime)
+			}
+			err = fmt.Errorf("%s; %s", said, c.tail(one))
 		}
 	}
 	if ctx.Err() != nil {
@@ -328,7 +326,7 @@ func hostSocket(daemon string) string {
 func (c *cluster) startMemory(ctx context.Context, m *machine) (err error) {
 	m.redis, err = c.run(ctx, m, "redis", c.world.images[images.Redis].Name, in(m),
 		testcontainers.WithCmd(images.RedisCommand("--bind", "127.0.0.1", "--port", fmt.Sprint(redisPort))...),
-		testcontainers.WithWaitStrategy(wait.ForLog("Ready to accept connections").WithPollInterval(pollEvery)))
+		testcontainers.WithWaitStrategy(wait.ForLog("Ready to accept connections").WithPollInterval(pollEvery).WithStartupTimeout(c.world.options.StartTime)))
 	return err
 }
 
@@ -372,7 +370,7 @@ func (c *cluster) startBroker(ctx context.Context) (err error) {
 		env[name] = value
 	}
 	c.kafka, err = c.run(ctx, m, "kafka", c.world.images[images.Kafka].Name, in(m), testcontainers.WithEnv(env),
-		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(startTime)))
+		testcontainers.WithWaitStrategy(wait.ForLog(images.KafkaReady).WithPollInterval(pollEvery).WithStartupTimeout(c.world.options.StartTime)))
 	return err
 }
 
@@ -392,8 +390,8 @@ func (c *cluster) revive(ctx context.Context, m *machine) error {
 	return c.reach(ctx, m)
 }
 
-// startTime is how long something may take to start.
-const startTime = time.Minute
+// endTime is how long a cluster, or a trial on it, may take to end.
+const endTime = time.Minute
 
 // reach connects the harness with the node of a machine.
 func (c *cluster) reach(ctx context.Context, m *machine) error {
@@ -406,7 +404,7 @@ func (c *cluster) reach(ctx context.Context, m *machine) error {
 // until tries something until it works, or what it is about has ended, or takes
 // too long.
 func (c *cluster) until(ctx context.Context, one testcontainers.Container, what string, try func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, startTime)
+	limited, cancel := context.WithTimeout(ctx, c.world.options.StartTime)
 	defer cancel()
 	for pause := pollEvery; ; pause = min(2*pause, time.Second) {
 		err := try(limited)
@@ -418,13 +416,21 @@ func (c *cluster) until(ctx context.Context, one testcontainers.Container, what 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("%s has not come up within %s: %w; %s", what, startTime, err, c.tail(one))
+			return fmt.Errorf("%s has not come up within %s: %w; %s", what, c.world.options.StartTime, err, c.tail(one))
 		case <-time.After(pause):
 		}
-		if state, err := one.State(limited); err == nil && state.Status == container.StateExited {
-			return fmt.Errorf("%s has ended with status %d; %s", what, state.ExitCode, c.tail(one))
+		if err := c.ended(limited, one, what); err != nil {
+			return err
 		}
 	}
+}
+
+// ended returns an error if a container has ended: none is to.
+func (c *cluster) ended(ctx context.Context, one testcontainers.Container, what string) error {
+	if state, err := one.State(ctx); err == nil && state.Status == container.StateExited {
+		return fmt.Errorf("%s has ended with status %d; %s", what, state.ExitCode, c.tail(one))
+	}
+	return nil
 }
 
 // tail is the end of what a container has printed.
@@ -438,7 +444,7 @@ func (c *cluster) tail(one testcontainers.Container) string {
 // remove removes everything that has the cluster's label.
 func (c *cluster) remove() error {
 	// The context of a run that was interrupted is of no use here.
-	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
 	c.watch.Close()
 	for _, m := range c.machines {
@@ -446,15 +452,9 @@ func (c *cluster) remove() error {
 			m.remote.Close()
 		}
 	}
-	all, err := faults.Labelled(ctx, c.world.engine, map[string]string{sweep.LabelCluster: c.id})
-	var removals parallel
-	for _, id := range all {
-		removals.do(func() error { return faults.Remove(ctx, c.world.engine, id) })
-	}
-	errs := []error{err, removals.wait()}
-	// What its nodes were about to start is there now, and the network.
-	_, err = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
-	if err := errors.Join(append(errs, err)...); err != nil {
+	// The second time for what its nodes were about to start.
+	_, _ = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
+	if _, err := sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id}); err != nil {
 		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean removes the rest): %w", err)
 	}
 	return nil

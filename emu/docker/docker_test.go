@@ -23,6 +23,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
 	"github.com/flowtwin/flowtwin/emu/docker/faults"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/harness"
@@ -78,7 +79,7 @@ functions:
 func TestOnEngine(t *testing.T) {
 	engine := daemontest.Connect(t)
 	w, err := New(t.Context(), Options{
-		Compute: "sleep", Images: daemontest.Images(t, engine), NoPull: true, Warn: func(text string) { t.Error(text) },
+		Compute: "sleep", Images: imagestest.Build(t, engine), NoPull: true, Warn: func(text string) { t.Error(text) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -132,14 +132,8 @@ func (t *trial) prepare(m *machine) (*remote.Begin, io.Writer, error) {
 		}
 		if egress := t.trial.Profile.Container.Egress; egress != units.Unlimited {
 			b.Functions.Egress = float64(egress)
-			// Each worker has 250 of the addresses, as far as they go.
 			worker := int(m.id - scenarios.FirstWorker)
-			const each = 250
-			if 256*(worker+2) > 1<<(32-subnetBits) {
-				return nil, nil, fmt.Errorf("%d workers whose containers are limited: there are addresses for those of %d",
-					len(t.trial.Cluster.Workers), 1<<(32-subnetBits)/256-1)
-			}
-			b.Functions.Addresses, b.Functions.Count = t.at(256*(worker+1)).String(), each
+			b.Functions.Addresses, b.Functions.Count = t.at(256*(worker+1)).String(), eachAddresses
 		}
 	}
 	if t.world.options.Record == "" {
@@ -258,7 +252,7 @@ func (t *trial) Lost() <-chan error { return t.watch.Lost() }
 // End implements harness.Cluster. What faults have made stand still goes on
 // first, so that it can be ended.
 func (t *trial) End() error {
-	patience := startTime
+	patience := endTime
 	if t.ctx.Err() != nil { // The cluster is about to be removed.
 		patience = 5 * time.Second
 	}

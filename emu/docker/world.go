@@ -15,12 +15,14 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/docker/docker/client"
 
 	"github.com/flowtwin/flowtwin/emu/agent"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/harness"
@@ -28,6 +30,7 @@ import (
 	"github.com/flowtwin/flowtwin/results/record"
 	"github.com/flowtwin/flowtwin/scenarios"
 	"github.com/flowtwin/flowtwin/scenarios/profile"
+	"github.com/flowtwin/flowtwin/scenarios/units"
 )
 
 // Options say how trials are run.
@@ -47,6 +50,9 @@ type Options struct {
 	// Build has images of Redis and Kafka built that are missing and cannot be
 	// pulled.
 	Build bool
+	// StartTime is how long each of the containers may take to come up; 0 stands
+	// for a minute.
+	StartTime time.Duration
 	// Record, if not empty, is the run directory in which the inputs of all
 	// engines are recorded.
 	Record string
@@ -78,6 +84,9 @@ type World struct {
 func New(ctx context.Context, o Options) (*World, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
+	}
+	if o.StartTime <= 0 {
+		o.StartTime = time.Minute
 	}
 	work, err := function.WorkOf(o.Compute, o.Bodies)
 	if err != nil {
@@ -158,7 +167,7 @@ func (w *World) Serves() map[string]string {
 	return map[string]string{
 		"store": w.images[images.CouchDB].Served, "memory": w.images[images.Redis].Served, "broker": w.images[images.Kafka].Served,
 		"functions": fmt.Sprintf("containers that %s (image %s)", w.work.Does, w.images[images.Node].Name),
-		"network":   "a bridge in " + strings.TrimSpace(subnets.String()) + ", bandwidth limited by the kernel (HTB)",
+		"network":   "a bridge in " + subnets.All.String() + ", bandwidth limited by the kernel (HTB)",
 	}
 }
 
@@ -186,10 +195,33 @@ func (w *World) note(name, text string) {
 	w.measured[name] = text
 }
 
+// Addresses of a cluster: the first 256 are those of nodes, the others those of
+// function containers whose traffic is limited, where that is wanted.
+const (
+	mostWorkers   = 200
+	mostLimited   = 1<<(32-subnets.Bits)/256 - 1
+	eachAddresses = 250 // of each worker's containers
+)
+
+// Check returns an error if a trial needs a larger cluster than there can be.
+func Check(t *scenarios.Trial) error {
+	switch n := len(t.Cluster.Workers); {
+	case n > mostWorkers:
+		return fmt.Errorf("%d workers: on one Docker engine there can be %d (cluster.workers)", n, mostWorkers)
+	case n > mostLimited && t.Profile.Container.Egress != units.Unlimited:
+		return fmt.Errorf("%d workers whose containers' traffic is limited: on one Docker engine there can be %d "+
+			"(cluster.workers, or a profile without container.egress)", n, mostLimited)
+	}
+	return nil
+}
+
 // Run runs a trial and hands its records to r. It ends early, with the error
 // of ctx, when ctx is cancelled; what has been recorded by then is right. After
 // any error the next trial has a new cluster.
 func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) error {
+	if err := Check(t); err != nil {
+		return err
+	}
 	err := harness.Run(ctx, t, r, func(ctx context.Context, t *scenarios.Trial, o agent.Observer) (harness.Cluster, error) {
 		c, err := w.up(ctx, len(t.Cluster.Workers), t.EverStreams())
 		if err != nil {
@@ -206,6 +238,9 @@ func (w *World) Run(ctx context.Context, t *scenarios.Trial, r record.Recorder) 
 // up returns a cluster that has so many workers, and a broker if that is
 // wanted.
 func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if w.spoiled {
 		if err := w.remove(); err != nil {
 			return nil, err
@@ -220,15 +255,15 @@ func (w *World) up(ctx context.Context, workers int, broker bool) (*cluster, err
 	return w.cluster, w.cluster.grow(ctx, workers, broker)
 }
 
-// remove removes the cluster.
+// remove removes the cluster. If that fails, it can be tried again.
 func (w *World) remove() error {
-	w.spoiled = false
-	if w.cluster == nil {
-		return nil
+	if w.cluster != nil {
+		if err := w.cluster.remove(); err != nil {
+			return err
+		}
 	}
-	c := w.cluster
-	w.cluster = nil
-	return c.remove()
+	w.cluster, w.spoiled = nil, false
+	return nil
 }
 
 // Close removes the cluster. Nothing is left of it.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,30 +75,38 @@ const settleTime = 2 * time.Second
 func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start, warn func(string)) (err error) {
 	var generator *load.Generator
 	progress := make(chan struct{}, 1)
+	interrupted := ctx.Err
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	collector := records.NewCollector(t, r, func(i *record.Invocation) { generator.Ended(i) }, func() {
+	advance := func() {
 		select {
 		case progress <- struct{}{}:
 		default:
 		}
-	}, cancel)
+	}
+	collector := records.NewCollector(t, r, func(i *record.Invocation) {
+		generator.Ended(i)
+		advance()
+	}, advance, cancel)
 	c, err := start(ctx, t, collector)
 	if err != nil {
 		// What is cut short fails in many ways, of which none matters.
-		return cmp.Or(ctx.Err(), err)
+		if errors.Is(err, context.Canceled) {
+			err = context.Cause(ctx)
+		}
+		return cmp.Or(interrupted(), err)
 	}
-	defer func(ctx context.Context) {
+	defer func() {
 		ended := c.End()
-		if err == nil || ctx.Err() == nil {
+		if err == nil || interrupted() == nil {
 			err = errors.Join(err, ended)
 			return
 		}
-		err = ctx.Err()
+		err = interrupted()
 		if ended != nil && warn != nil {
 			warn(ended.Error())
 		}
-	}(ctx)
+	}()
 	timer := clock.New()
 	generator = load.New(t, timer.Now, func(w engine.WorkflowID, number int64, client int, intended, sent engine.Time) {
 		collector.Ask(w, number, client, intended, sent)
@@ -114,31 +123,64 @@ func Run(ctx context.Context, t *scenarios.Trial, r record.Recorder, start Start
 			cancel(err)
 		}
 	})
+	var lost error
 	playing.Go(func() {
 		select {
-		case err := <-c.Lost():
-			cancel(err)
-		case <-ctx.Done():
+		case lost = <-c.Lost():
+			cancel(lost)
+		case <-faulty.Done():
 		}
 	})
 	// Faults that are to come after the last invocation are not waited for.
 	defer playing.Wait()
 	defer peace()
 	generator.Run(ctx)
+	var late <-chan time.Time
 	for collector.Open() > 0 && ctx.Err() == nil {
+		if late == nil && collector.Owed() == 0 && endless(t.Faults) {
+			late = time.After(settleTime)
+		}
 		select {
 		case <-progress:
+		case <-late:
+			collector.GiveUp()
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
 	peace()
 	playing.Wait()
+	switch {
+	case interrupted() != nil:
+		return interrupted()
+	case lost != nil:
+		return lost
+	case ctx.Err() != nil:
+		return cmp.Or(more(c), context.Cause(ctx))
+	}
 	settle(ctx, c)
 	tell(warn, collector, len(t.Faults) > 0)
 	return context.Cause(ctx)
+}
+
+// more returns what a cluster knows of why a trial has ended early, if it comes
+// to know it soon: it may be told later than the harness notices something.
+func more(c Cluster) error {
+	const patience = time.Second
+	if c.Lost() == nil {
+		return nil
+	}
+	select {
+	case err := <-c.Lost():
+		return err
+	case <-time.After(patience):
+		return nil
+	}
+}
+
+// endless reports whether a node is to stand still for good, with the tasks that
+// it runs then.
+func endless(faults []scenarios.Fault) bool {
+	return slices.ContainsFunc(faults, func(f scenarios.Fault) bool { return f.Kind == scenarios.Pause && f.For == 0 })
 }
 
 // settle waits until all nodes have forgotten the invocations that have ended,

@@ -359,6 +359,32 @@ func (c *Collector) Open() int {
 	return len(c.asked) + len(c.invocations)
 }
 
+// Owed counts the invocations that have been asked for and are still to end. Open
+// counts those as well that have ended, and have tasks left to end.
+func (c *Collector) Owed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.asked)
+	for _, i := range c.invocations {
+		if !i.ended {
+			n++
+		}
+	}
+	return n
+}
+
+// GiveUp records the invocations that have ended without the tasks that they
+// still have: those will never end.
+func (c *Collector) GiveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, i := range c.invocations { // Of which complete deletes one.
+		if i.ended {
+			c.complete(i)
+		}
+	}
+}
+
 // Moved returns what tasks have moved so far, those of attempts that came to
 // nothing included.
 func (c *Collector) Moved() function.Bytes {

@@ -82,7 +82,10 @@ func (n *Node) listen() {
 	n.mu.Lock()
 	close(n.gone)
 	var err error
-	if !n.doomed {
+	switch {
+	case n.refused != "":
+		err = n.refusal()
+	case !n.doomed:
 		err = fmt.Errorf("%s has ended, and not because of a fault", n.name)
 	}
 	stream := n.stream
@@ -165,12 +168,14 @@ func (n *Node) lost(err error) error {
 	defer n.mu.Unlock()
 	switch {
 	case n.refused != "":
-		return fmt.Errorf("%s refuses this harness: %s", n.name, n.refused)
+		return n.refusal()
 	case err != nil:
 		return fmt.Errorf("%s is gone: %w", n.name, err)
 	}
 	return fmt.Errorf("%s is gone", n.name)
 }
+
+func (n *Node) refusal() error { return fmt.Errorf("%s refuses this harness: %s", n.name, n.refused) }
 
 // Begin makes the node part of a trial. What it observes goes to a merger, what
 // its engine is told to inputs, if that is to be recorded.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 )
 
@@ -95,7 +97,7 @@ func Examine(ctx context.Context) (Diagnosis, error) {
 			return d, err
 		}
 	}
-	d.add(subnets(ctx, docker))
+	d.add(room(ctx, docker))
 	d.add(tool(ctx, "ffmpeg", "ffmpeg", "for real bodies of the video workflows: apt-get install ffmpeg", "-version"))
 	const builds = "to build images, which installs it with apt-get if root: apt-get install "
 	d.add(tool(ctx, "Java", "java", builds+"default-jre-headless", "-XX:-UsePerfData", "-version"))
@@ -208,16 +210,18 @@ func (d *Diagnosis) engine(ctx context.Context, docker *client.Client) error {
 	return nil
 }
 
-// subnets looks for room in the networks that are kept for benchmarks.
-func subnets(ctx context.Context, docker *client.Client) Check {
+// room looks for room in the networks that are kept for benchmarks.
+func room(ctx context.Context, docker *client.Client) Check {
 	c := Check{Name: "subnet", State: OK, Needed: "docker"}
-	taken, err := routes()
+	taken, err := subnets.Routes()
 	if err == nil && docker != nil {
 		var networks []network.Summary
 		networks, err = docker.NetworkList(ctx, network.ListOptions{})
 		for _, n := range networks {
 			for _, s := range n.IPAM.Config {
-				taken = append(taken, use{s.Subnet, "the Docker network " + n.Name})
+				if p, err := netip.ParsePrefix(s.Subnet); err == nil {
+					taken = append(taken, subnets.Use{Subnet: p, By: "the Docker network " + n.Name})
+				}
 			}
 		}
 	}
@@ -225,10 +229,10 @@ func subnets(ctx context.Context, docker *client.Client) Check {
 		c.State, c.Found = Unknown, err.Error()
 		return c
 	}
-	free, users := room(taken)
-	c.Found = fmt.Sprintf("%d of %d networks /24 in %s are free", free, all24, benchmarks)
+	free, users := subnets.Free(taken)
+	c.Found = fmt.Sprintf("%d of %d networks /%d in %s are free", len(free), subnets.Count, subnets.Bits, subnets.All)
 	switch {
-	case free == 0:
+	case len(free) == 0:
 		c.State, c.Advice = Missing, "taken by "+strings.Join(users, ", ")+": emulated clusters need one of them"
 	case len(users) > 0:
 		c.Found += "; others are used by " + strings.Join(users, ", ")

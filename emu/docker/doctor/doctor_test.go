@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,58 +100,4 @@ func TestWhatAKernelLacksIsNamed(t *testing.T) {
 	if c.State != Note || !strings.Contains(c.Found, "HTB: no such file") || strings.Contains(c.Found, "IFB") || !strings.Contains(c.Advice, "modprobe") {
 		t.Errorf("%+v", c)
 	}
-}
-
-func TestUsedNetworksAreNotFree(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		taken []use
-		free  int
-		users int
-	}{
-		{"nothing", nil, 512, 0},
-		{"others", []use{{"10.0.0.0/8", "a"}, {"198.17.0.0/16", "b"}, {"198.20.0.0/24", "c"}, {"fd00::/8", "d"}, {"", "e"}}, 512, 0},
-		{"one", []use{{"198.18.0.0/24", "a"}}, 511, 1},
-		{"the last", []use{{"198.19.255.0/24", "a"}}, 511, 1},
-		{"part of one", []use{{"198.18.7.128/25", "a"}}, 511, 1},
-		{"twice the same", []use{{"198.18.7.0/24", "a"}, {"198.18.7.0/30", "b"}}, 511, 2},
-		{"half", []use{{"198.19.0.0/16", "a"}}, 256, 1},
-		{"more than all", []use{{"198.0.0.0/8", "a"}}, 0, 1},
-	} {
-		free, users := room(test.taken)
-		if free != test.free || len(users) != test.users {
-			t.Errorf("%s: %d are free, used by %q; want %d and %d users", test.name, free, users, test.free, test.users)
-		}
-	}
-}
-
-// routeLine is a line of the kernel's table.
-func routeLine(device string, destination, mask [4]byte) string {
-	return fmt.Sprintf("%s\t%08X\t00000000\t0001\t0\t0\t0\t%08X\t0\t0\t0\n", device, binary.NativeEndian.Uint32(destination[:]), binary.NativeEndian.Uint32(mask[:]))
-}
-
-func TestTheKernelsRoutesAreRead(t *testing.T) {
-	const head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
-	text := head + routeLine("eth0", [4]byte{}, [4]byte{}) + routeLine("vpn0", [4]byte{198, 18, 4, 0}, [4]byte{255, 255, 252, 0}) + "\n"
-	got, err := parseRoutes(strings.NewReader(text))
-	if err != nil || len(got) != 1 || got[0] != (use{"198.18.4.0/22", "the interface vpn0"}) {
-		t.Errorf("%+v, %v; want the one of vpn0, without the default route", got, err)
-	}
-	if got, err := parseRoutes(strings.NewReader(head + "eth0\tXYZ\t0\t0\t0\t0\t0\t0\n")); err == nil {
-		t.Errorf("a broken line is read as %+v", got)
-	}
-}
-
-func FuzzParseRoutes(f *testing.F) {
-	f.Add("head\n" + routeLine("vpn0", [4]byte{198, 18, 4, 0}, [4]byte{255, 255, 252, 0}))
-	f.Add("head\nx 0 0 0 0 0 0 FFFFFFFF")
-	f.Fuzz(func(t *testing.T, text string) {
-		taken, err := parseRoutes(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		if free, _ := room(taken); free < 0 || free > all24 {
-			t.Errorf("%q leaves %d networks", text, free)
-		}
-	})
 }

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -67,7 +66,7 @@ func (w *Watch) run(ctx context.Context, told <-chan events.Message, failed <-ch
 		case e := <-told:
 			since = time.Unix(0, e.TimeNano+1)
 			w.died(ctx, &e.Actor)
-		case err := <-failed:
+		case <-failed:
 			// What is between may have cut a connection that was silent for
 			// long: then the engine answers.
 			const patience = 5 * time.Second
@@ -75,7 +74,7 @@ func (w *Watch) run(ctx context.Context, told <-chan events.Message, failed <-ch
 			_, gone := w.engine.Ping(limited)
 			cancel()
 			if gone != nil {
-				w.lose(fmt.Errorf("the Docker engine is gone: %w", errors.Join(err, gone)))
+				w.lose(fmt.Errorf("the Docker engine is gone: %w", gone))
 				return
 			}
 			told, failed = w.engine.Events(ctx, events.ListOptions{Filters: w.only, Since: fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())})

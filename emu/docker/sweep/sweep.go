@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -92,18 +93,36 @@ func (w Which) chosen(t Thing) (bool, error) {
 	return owner.Dead()
 }
 
-// Sweep removes containers with their volumes, and then networks. What others
-// remove at the same time counts as nobody's work and is no error. It returns
-// what it has removed, even with an error, which says what is left.
+// Sweep removes containers with their volumes, several at a time, and then
+// networks. What others remove at the same time counts as nobody's work and is
+// no error. It returns what it has removed, even with an error, which says what
+// is left.
 func Sweep(ctx context.Context, c client.APIClient, which Which) ([]Thing, error) {
 	found, failed := Find(ctx, c, which)
+	first := slices.IndexFunc(found, func(t Thing) bool { return t.Kind != "container" })
+	if first < 0 {
+		first = len(found)
+	}
 	var removed []Thing
-	for _, t := range found {
-		done, err := t.remove(ctx, c)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("removing the %s %s: %w", t.Kind, t.Name, err))
-		} else if done {
-			removed = append(removed, t)
+	for _, part := range [...][]Thing{found[:first], found[first:]} {
+		done := make([]bool, len(part))
+		errs := make([]error, len(part))
+		const most = 8 // More only wait for each other.
+		var work sync.WaitGroup
+		for worker := range min(most, len(part)) {
+			work.Go(func() {
+				for i := worker; i < len(part); i += most {
+					done[i], errs[i] = part[i].remove(ctx, c)
+				}
+			})
+		}
+		work.Wait()
+		for i, t := range part {
+			if errs[i] != nil {
+				failed = errors.Join(failed, fmt.Errorf("removing the %s %s: %w", t.Kind, t.Name, errs[i]))
+			} else if done[i] {
+				removed = append(removed, t)
+			}
 		}
 	}
 	return removed, failed
