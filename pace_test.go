@@ -125,6 +125,10 @@ func TestPacedMasterHasTheOverheadOfTheArtefact(t *testing.T) {
 	if testing.Short() || raceDetector {
 		t.Skip("it takes most of a minute in real time, and proves nothing under the race detector")
 	}
+	masterHasTheOverhead(t, paced(t))
+}
+
+func masterHasTheOverhead(t *testing.T, world rundir.World) {
 	overhead := func(i *record.Invocation) engine.Time { return i.Latency() - i.CriticalTime }
 	for _, c := range []struct {
 		workflow string
@@ -132,7 +136,7 @@ func TestPacedMasterHasTheOverheadOfTheArtefact(t *testing.T) {
 	}{{"wordcount", 4}, {"genome", 3}} {
 		t.Run(c.workflow, func(t *testing.T) {
 			plan := parse(t, fmt.Sprintf(closed, c.workflow, c.requests, true))
-			master, workers := in(t, paced(t), plan, 0), in(t, paced(t), plan, 1)
+			master, workers := in(t, world, plan, 0), in(t, world, plan, 1)
 			m, w := master.least(overhead), workers.least(overhead)
 			t.Logf("MasterSP %d ms, WorkerSP %d ms", m/1e6, w/1e6)
 			for _, i := range append(master.invocations, workers.invocations...) {
@@ -160,7 +164,11 @@ func TestObjectsOfTheirOwnNeverConflict(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds, in real time")
 	}
-	k := in(t, paced(t), parse(t, fmt.Sprintf(closed, "genome", 1, false)), 0)
+	neverConflict(t, paced(t))
+}
+
+func neverConflict(t *testing.T, world rundir.World) {
+	k := in(t, world, parse(t, fmt.Sprintf(closed, "genome", 1, false)), 0)
 	if len(k.invocations) != 1 || k.invocations[0].Conflicts != 0 || k.invocations[0].RemoteWritten < 50_000_000 {
 		t.Errorf("the invocations are %+v", k.invocations)
 	}

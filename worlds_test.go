@@ -159,28 +159,7 @@ func TestBothWorldsMeetTheSame(t *testing.T) {
 	for point := range plan.Points {
 		t.Run(plan.Points[point].Scheduler, func(t *testing.T) {
 			simulated, emulated := in(t, sim.World{}, plan, point), in(t, emulator(t), plan, point)
-			if len(simulated.invocations) != 12 || len(emulated.invocations) != 12 {
-				t.Fatalf("%d invocations in the simulator, %d in the emulator, want 12", len(simulated.invocations), len(emulated.invocations))
-			}
-			var latency [2]engine.Time
-			for n := range simulated.invocations {
-				s, e := &simulated.invocations[n], &emulated.invocations[n]
-				if factsOf(s) != factsOf(e) {
-					t.Errorf("simulated %+v\n emulated %+v", factsOf(s), factsOf(e))
-				}
-				if s, e := simulated.chain(s), emulated.chain(e); len(s) < 3 || !slices.Equal(s, e) {
-					t.Errorf("invocation %d waited for the functions %v in the simulator, for %v in the emulator", n, s, e)
-				}
-				sum := engine.Time(0)
-				for _, p := range e.Phases {
-					sum += p
-				}
-				if sum != e.Latency() {
-					t.Errorf("the phases of %d add up to %d ns, its latency is %d ns", e.Number, sum, e.Latency())
-				}
-				latency[0] += s.Latency()
-				latency[1] += e.Latency()
-			}
+			latency := alike(t, simulated, emulated)
 			// Generous: the emulator has its own costs, and others may use the machine.
 			if low, high := latency[0]/2, latency[0]*3+12*engine.Second; latency[1] < low || latency[1] > high {
 				t.Errorf("all together took %d ms in the emulator, %d ms in the simulator", latency[1]/1e6, latency[0]/1e6)
@@ -190,6 +169,34 @@ func TestBothWorldsMeetTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// alike requires that two worlds have met the same invocations, and returns how
+// long these took there, all together.
+func alike(t *testing.T, simulated, emulated *kept) (latency [2]engine.Time) {
+	t.Helper()
+	if len(simulated.invocations) != 12 || len(emulated.invocations) != 12 {
+		t.Fatalf("%d invocations in the simulator, %d in the emulator, want 12", len(simulated.invocations), len(emulated.invocations))
+	}
+	for n := range simulated.invocations {
+		s, e := &simulated.invocations[n], &emulated.invocations[n]
+		if factsOf(s) != factsOf(e) {
+			t.Errorf("simulated %+v\n emulated %+v", factsOf(s), factsOf(e))
+		}
+		if s, e := simulated.chain(s), emulated.chain(e); len(s) < 3 || !slices.Equal(s, e) {
+			t.Errorf("invocation %d waited for the functions %v in the simulator, for %v in the emulator", n, s, e)
+		}
+		sum := engine.Time(0)
+		for _, p := range e.Phases {
+			sum += p
+		}
+		if sum != e.Latency() {
+			t.Errorf("the phases of %d add up to %d ns, its latency is %d ns", e.Number, sum, e.Latency())
+		}
+		latency[0] += s.Latency()
+		latency[1] += e.Latency()
+	}
+	return latency
 }
 
 const hops = `

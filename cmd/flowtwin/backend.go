@@ -32,7 +32,7 @@ type backend struct {
 	// around is what a trial then takes besides its load, on the average.
 	realTime bool
 	around   time.Duration
-	// check says whether a trial can be run.
+	// check says whether a trial can be run; nil if any can.
 	check func(*scenarios.Trial) error
 	// close removes what the back end has started; measured says what it has
 	// measured of itself.
@@ -129,7 +129,7 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 func newBackend(name string, w rundir.World, serves map[string]string) *backend {
 	return &backend{
 		name: name, world: w, serves: serves,
-		check: func(*scenarios.Trial) error { return nil }, close: func() error { return nil }, measured: func() map[string]string { return nil },
+		close: func() error { return nil }, measured: func() map[string]string { return nil },
 	}
 }
 
@@ -214,9 +214,11 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 // check finds out before a run whether the back end can run all of it, and
 // whether there is real work for all of its functions, if that was asked for.
 func (f *backendFlags) check(b *backend, plan *scenarios.Plan) error {
-	for point := range plan.Points {
-		if err := b.check(plan.Trial(point, 0)); err != nil {
-			return err
+	if b.check != nil {
+		for point := range plan.Points {
+			if err := b.check(plan.Trial(point, 0)); err != nil {
+				return err
+			}
 		}
 	}
 	if f.compute != "real" || f.command != "" {

@@ -218,12 +218,18 @@ func (p *player) leavesNothing(t *testing.T) {
 // how to go on if there is something to go on from.
 func TestOnEngineAnInterruptedRunLeavesNothing(t *testing.T) {
 	docker, args := onEngine(t)
+	registry, err := net.Listen("tcp", "127.0.0.1:0") // It says nothing.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registry.Close()
+	image := registry.Addr().String() + "/nothing:1"
 	for _, test := range []struct {
 		name   string
 		moment func(*testing.T, *player)
 		args   []string
 	}{
-		{"while an image is looked for", func(t *testing.T, p *player) { p.says(t, "looking for 198.18.0.1/nothing") }, []string{"--image", "couchdb=198.18.0.1/nothing:1"}},
+		{"while an image is looked for", func(t *testing.T, p *player) { p.says(t, "looking for "+image) }, []string{"--image", "couchdb=" + image}},
 		{"while nodes start", func(t *testing.T, p *player) { p.says(t, "starting 3 nodes") }, nil},
 		{"while services start", func(t *testing.T, p *player) { p.has(t, "redis") }, nil},
 		{"in a trial", func(t *testing.T, p *player) {
@@ -444,8 +450,8 @@ func TestOnEngineAFailedStartIsOneClearErrorAndLeavesNothing(t *testing.T) {
 		{"a command that ends", []string{"--image", "redis=" + node},
 			[]string{"the redis of node 2 (image " + node + ") cannot be started: container exited with code 2; it has printed: flowtwin: unknown command \"redis-server\""}},
 		{"an image without a command", []string{"--image", "node=" + sleeper + "x", "--no-pull"}, []string{"no image " + sleeper + "x, which was named for node, is here"}},
-		{"a registry that there is not", []string{"--image", "redis=198.18.0.1/redis:1"},
-			[]string{"no image 198.18.0.1/redis:1, which was named for redis, is here, and it cannot be pulled: "}},
+		{"a registry that there is not", []string{"--image", "redis=127.0.0.1:1/redis:1"},
+			[]string{"no image 127.0.0.1:1/redis:1, which was named for redis, is here, and it cannot be pulled: "}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			start := time.Now()
@@ -462,4 +468,91 @@ func TestOnEngineAFailedStartIsOneClearErrorAndLeavesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A user who may not use the engine is told how to be allowed to.
+func TestOnEngineNoPermissionSaysHowToGetIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can become somebody else")
+	}
+	dir, err := os.MkdirTemp("", "test-") // That of the test is root's alone.
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	_, args := onEngine(t)
+	program, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(dir, 0o777), os.WriteFile(filepath.Join(dir, "flowtwin"), program, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	write(t, "lasting.yaml", lasting)
+	c := process(args...)
+	c.Path = filepath.Join(dir, "flowtwin")
+	const nobody = 65534
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := c.CombinedOutput()
+	said := string(out)
+	if c.ProcessState == nil || c.ProcessState.ExitCode() != exitFailed || strings.Count(said, "\n") != 1 || !strings.Contains(said, "add it to the group docker") {
+		t.Errorf("%v; it has said\n%s", err, said)
+	}
+}
+
+// What a full disk does not take ends the run. What was written is right.
+func TestAFullDiskEndsARunThatCanBeFinished(t *testing.T) {
+	for name, args := range map[string][]string{
+		"sim":   {"--parallel", "1", "--set", "load.duration=200s"},
+		"local": {"--backend", "local", "--limit", "2s", "--trials", "1", "--record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "small.yaml", small)
+			onFullDisk(t, append([]string{"run", "small.yaml", "--out", "full/out"}, args...))
+		})
+	}
+}
+
+func TestOnEngineAFullDiskEndsARunThatCanBeFinished(t *testing.T) {
+	docker, args := onEngine(t)
+	write(t, "lasting.yaml", strings.Replace(lasting, "1min]", "2s, 3s]", 1))
+	p := onFullDisk(t, append(args, "--set", "cluster.workers=2", "--record", "--out", "full/out"))
+	(&player{Cmd: p, docker: docker}).leavesNothing(t)
+}
+
+// onFullDisk runs something whose results do not fit into full/out.
+func onFullDisk(t *testing.T, args []string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a file system that is soon full")
+	}
+	if err := os.Mkdir("full", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", "full", "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("a small file system cannot be had: %v", err)
+	}
+	defer syscall.Unmount("full", syscall.MNT_DETACH)
+	c := process(args...)
+	out, err := c.CombinedOutput()
+	said := string(out)
+	if c.ProcessState == nil || c.ProcessState.ExitCode() != exitFailed || !strings.Contains(said, "no space left on device") {
+		t.Errorf("%v; it has said\n%s", err, said)
+	}
+	m, _, err := rundir.Read("full/out")
+	if err != nil || m.Status != "partial" || m.Done == 0 {
+		t.Errorf("what was written: %+v, %v", m, err)
+	} else if want := fmt.Sprintf("%d of ", m.Done); !strings.Contains(said, want) || !strings.Contains(said, "finish them with: flowtwin run --resume full/out") {
+		t.Errorf("it has said\n%s, without how to go on from %d trials", said, m.Done)
+	}
+	return c
+}
+
+// A cluster that cannot be is refused before anything is started.
+func TestOnEngineTooManyWorkersAreRefused(t *testing.T) {
+	_, args := onEngine(t)
+	status, stdout, stderr := flowtwin(append(args, "--set", "cluster.workers=300")...)
+	oneError(t, status, stdout, stderr, "300 workers: on one Docker engine there can be 200 (cluster.workers)")
 }

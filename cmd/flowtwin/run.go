@@ -96,13 +96,17 @@ func (f *runFlags) run(c *cobra.Command, args []string) error {
 // finish shows what a run has come to, and returns how the command ends. A run
 // that was interrupted, or whose load was sent too late, is shown as well.
 func (f *runFlags) finish(c *cobra.Command, w *work, run *analysis.Run, err error) error {
+	var late *rundir.LagError
+	interrupted := errors.Is(err, context.Canceled)
+	readable := err == nil || interrupted || errors.As(err, &late)
 	m, readErr := rundir.ReadManifest(w.dir)
+	if !readable { // What there is may be more than the manifest knows.
+		m, _, readErr = rundir.Read(w.dir)
+	}
 	if readErr != nil {
 		return failure{cmp.Or(err, readErr)}
 	}
-	var late *rundir.LagError
-	interrupted := errors.Is(err, context.Canceled)
-	if err == nil || interrupted || errors.As(err, &late) {
+	if readable {
 		if showErr := f.show(c, w.dir, m, run); showErr != nil {
 			return failure{showErr}
 		}

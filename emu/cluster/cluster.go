@@ -14,7 +14,6 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
-	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/local"
 	"github.com/flowtwin/flowtwin/results/rundir"
@@ -76,8 +75,10 @@ func Run(ctx context.Context, with ...Option) (*Cluster, error) {
 // onDocker brings up a cluster of containers.
 func (c *Cluster) onDocker(ctx context.Context) error {
 	o := c.options
-	if err := c.prepare(ctx); err != nil {
-		return err
+	if o.images[images.Node] == "" {
+		if err := c.build(ctx); err != nil {
+			return err
+		}
 	}
 	w, err := docker.New(ctx, docker.Options{
 		Compute: o.compute, Bodies: o.functions, Pace: o.pace, Images: o.images, NoPull: o.noPull, Build: !o.noBuild,
@@ -96,21 +97,13 @@ func (c *Cluster) onDocker(ctx context.Context) error {
 	return nil
 }
 
-// prepare removes what the dead have left, and makes the image of this program.
-func (c *Cluster) prepare(ctx context.Context) error {
+// build makes the image of this program, for nodes and functions.
+func (c *Cluster) build(ctx context.Context) error {
 	engine, err := daemon.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer engine.Close()
-	_, err = sweep.Sweep(ctx, engine, sweep.Which{})
-	_, failed := sweep.SweepTemp(false)
-	if err := errors.Join(err, failed); err != nil {
-		c.warn(fmt.Sprintf("what clusters of dead processes have left cannot be removed: %v", err))
-	}
-	if c.options.images[images.Node] != "" {
-		return nil
-	}
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the containers of a cluster run this program, and it is not one for Linux but for %s: run it on Linux, or with cluster.WithBackend(cluster.Local)", runtime.GOOS)
 	}

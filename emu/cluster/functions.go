@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/function"
@@ -18,7 +19,8 @@ type Functions map[string]bodies.Body
 
 // Body implements function.Bodies.
 func (f Functions) Body(ctx context.Context, w *workflow.Workflow, function string) (bodies.Body, error) {
-	for _, name := range [...]string{w.Name + "/" + function, function} {
+	// Scenarios say faasflow/wordcount.
+	for _, name := range [...]string{w.Name + "/" + function, path.Base(w.Name) + "/" + function, function} {
 		if body := f[name]; body != nil {
 			return body, nil
 		}
@@ -36,21 +38,7 @@ func (f Functions) GlobalInput(w *workflow.Workflow, name string, n int) ([]byte
 	if !errors.Is(err, bodies.ErrNone) {
 		return content, err
 	}
-	id, ok := w.Function(name)
-	if !ok {
-		return nil, fmt.Errorf("%s has no function %s", w.Name, name)
-	}
-	for i, in := range w.Functions[id].Inputs {
-		if in.From != workflow.GlobalInput {
-			continue
-		}
-		if n == 0 {
-			k := function.GlobalInput(0, id, i)
-			return function.Payload(in.Size, &k), nil
-		}
-		n--
-	}
-	return nil, fmt.Errorf("%s of %s has no such global input", name, w.Name)
+	return function.Stated(w, name, n)
 }
 
 var _ function.Bodies = Functions(nil)

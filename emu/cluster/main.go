@@ -19,7 +19,7 @@ import (
 
 // Main makes this process what a container of a cluster is to be, if it is in
 // one: then it does not return. Else it returns at once. A program that calls
-// Run calls Main first of all, with the same functions and schedulers; other
+// Run calls Main first of all, with the same functions and schedulers; all other
 // options mean nothing to it.
 func Main(options ...Option) {
 	if !inContainer() {

@@ -4,7 +4,6 @@ import (
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
 	"github.com/flowtwin/flowtwin/emu/function"
-	"github.com/flowtwin/flowtwin/engine/schedulers"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
@@ -23,16 +22,16 @@ const (
 type Option func(*options)
 
 type options struct {
-	backend    Backend
-	workers    int
-	images     map[images.Kind]string
-	noPull     bool
-	noBuild    bool
-	pace       bool
-	compute    string
-	functions  function.Bodies
-	schedulers *schedulers.Registry
-	log        func(string)
+	backend   Backend
+	workers   int
+	images    map[images.Kind]string
+	noPull    bool
+	noBuild   bool
+	pace      bool
+	compute   string
+	functions function.Bodies
+	scenarios scenarios.Options
+	log       func(string)
 }
 
 func optionsOf(all []Option) *options {
@@ -43,9 +42,9 @@ func optionsOf(all []Option) *options {
 	return o
 }
 
-// planner makes plans with the schedulers that the options know.
+// planner makes trials with the schedulers that the options know.
 func (o *options) planner() scenarios.Planner {
-	return func(b *scenarios.Bundle) (*scenarios.Trial, error) { return b.Trial(o.schedulers) }
+	return func(b *scenarios.Bundle) (*scenarios.Trial, error) { return b.Trial(o.scenarios.Schedulers) }
 }
 
 // WithBackend says where the cluster is to be: on Docker, unless it is said.
@@ -62,9 +61,9 @@ func WithFunctions(b function.Bodies) Option {
 	return func(o *options) { o.functions, o.compute = b, "real" }
 }
 
-// WithSchedulers says which schedulers scenarios can name. Give the same to
-// Main.
-func WithSchedulers(r *schedulers.Registry) Option { return func(o *options) { o.schedulers = r } }
+// WithScenarioOptions says how scenarios are read: above all, which schedulers
+// they can name. Give the same to Main.
+func WithScenarioOptions(s scenarios.Options) Option { return func(o *options) { o.scenarios = s } }
 
 // WithCompute says what functions do: sleep or spin as long as the workflow says
 // that they compute, or real. The default is sleep, and real after WithFunctions.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,9 +95,13 @@ func (c *Cluster) Run(ctx context.Context, scenario string, options ...RunOption
 // plan makes the plan of a scenario, and says in which directory the files are
 // that it names.
 func (c *Cluster) plan(scenario string, r *run) (*scenarios.Plan, string, error) {
-	o := scenarios.Options{Settings: r.settings, Limit: r.limit, Schedulers: c.options.schedulers}
+	o := c.options.scenarios
+	o.Settings = slices.Concat(o.Settings, r.settings)
 	if n := c.options.workers; n > 0 {
-		o.Settings = append([]string{fmt.Sprintf("cluster.workers=%d", n)}, o.Settings...)
+		o.Settings = append(o.Settings, fmt.Sprintf("cluster.workers=%d", n))
+	}
+	if r.limit > 0 {
+		o.Limit = r.limit
 	}
 	dir, load := filepath.Dir(scenario), func() (*scenarios.Plan, error) { return scenarios.Load(scenario, o) }
 	if strings.Contains(scenario, "\n") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -160,10 +161,9 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if broker {
 		what = append(what, "Kafka")
 	}
-	if len(what) == 0 {
-		return nil
+	if len(what) > 0 {
+		c.world.options.Progress("starting " + strings.Join(what, " and "))
 	}
-	c.world.options.Progress("starting " + strings.Join(what, " and "))
 	began := time.Now()
 	var starts parallel
 	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
@@ -181,7 +181,9 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if err := starts.wait(); err != nil {
 		return err
 	}
-	c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	if len(what) > 0 {
+		c.world.note("start of "+strings.Join(what, " and "), fmt.Sprintf("%.1f s", time.Since(began).Seconds()))
+	}
 	return nil
 }
 
@@ -202,7 +204,14 @@ func (c *cluster) raise(ctx context.Context, m *machine, broker bool) error {
 			services.do(func() error { return c.startBroker(ctx) })
 		}
 	}
-	return services.wait()
+	err := services.wait()
+	if err != nil && ctx.Err() == nil {
+		// What shares the network of a node fails in its own way if that has ended.
+		if why := c.ended(ctx, m.node, fmt.Sprintf("node %d", m.id)); why != nil {
+			return why
+		}
+	}
+	return err
 }
 
 // parallel does several things at the same time.
@@ -253,6 +262,9 @@ func (c *cluster) run(ctx context.Context, m *machine, role, image string, optio
 	if err == nil {
 		if err = one.Start(ctx); err != nil { // It has been made, but does not do what it is to.
 			said := strings.TrimPrefix(err.Error(), "started hook: wait until ready: ")
+			if errors.Is(err, context.DeadlineExceeded) {
+				said = fmt.Sprintf("it has not come up within %s", c.world.options.StartTime)
+			}
 			err = fmt.Errorf("%s; %s", said, c.tail(one))
 		}
 	}
@@ -407,10 +419,18 @@ func (c *cluster) until(ctx context.Context, one testcontainers.Container, what 
 			return fmt.Errorf("%s has not come up within %s: %w; %s", what, c.world.options.StartTime, err, c.tail(one))
 		case <-time.After(pause):
 		}
-		if state, err := one.State(limited); err == nil && state.Status == container.StateExited {
-			return fmt.Errorf("%s has ended with status %d; %s", what, state.ExitCode, c.tail(one))
+		if err := c.ended(limited, one, what); err != nil {
+			return err
 		}
 	}
+}
+
+// ended returns an error if a container has ended: none is to.
+func (c *cluster) ended(ctx context.Context, one testcontainers.Container, what string) error {
+	if state, err := one.State(ctx); err == nil && state.Status == container.StateExited {
+		return fmt.Errorf("%s has ended with status %d; %s", what, state.ExitCode, c.tail(one))
+	}
+	return nil
 }
 
 // tail is the end of what a container has printed.

@@ -55,6 +55,22 @@ func Content(b Bodies, w *workflow.Workflow, k *Key) ([]byte, error) {
 	return b.GlobalInput(w, f.Name, globalBefore(f, at))
 }
 
+// Stated returns what stands for the n-th global input of a function where
+// nobody says what it holds: bytes of the size that the workflow states.
+func Stated(w *workflow.Workflow, function string, n int) ([]byte, error) {
+	id, ok := w.Function(function)
+	if !ok {
+		return nil, fmt.Errorf("%s has no function %s", w.Name, function)
+	}
+	for i, in := range w.Functions[id].Inputs {
+		if in.From == workflow.GlobalInput && globalBefore(&w.Functions[id], i) == n {
+			k := GlobalInput(0, id, i)
+			return Payload(in.Size, &k), nil
+		}
+	}
+	return nil, fmt.Errorf("%s of %s has no global input %d", function, w.Name, n)
+}
+
 // globalBefore counts the global inputs before one, by which their readers
 // know them.
 func globalBefore(f *workflow.Function, input int) int {

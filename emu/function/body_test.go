@@ -329,3 +329,58 @@ func TestKilledBodiesPostNothing(t *testing.T) {
 		t.Error("it has posted")
 	}
 }
+
+// What no function reads, nor iterates over, is returned if that is asked for.
+func TestWhatNobodyReadsIsReturned(t *testing.T) {
+	const text = `
+name: letters
+functions:
+  cut: {compute: 1s, outputs: {parts: {items: 2, size: 10}, rest: {items: 3, size: 10}, title: 5}}
+  shout: {foreach: cut.parts, inputs: [cut.title], compute: 1s, outputs: {loud: 10}}
+`
+	w, err := workflowfile.Parse("letters", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := func(_ context.Context, c bodies.Call) error {
+		return errors.Join(c.PostList("parts", make([][]byte, c.Fan("parts"))), c.Post("title", nil),
+			c.PostList("rest", [][]byte{[]byte("a"), []byte("b"), []byte("c")}))
+	}
+	for _, wanted := range []bool{true, false} {
+		own := newWorld(t, shouting())
+		own.workflow = w
+		own.Runtime = function.New(function.Runtime{
+			Workflows: []*workflow.Workflow{w}, Rules: &engine.Rules{}, Returns: wanted,
+			Facts: facts.New(&scenarios.Trial{Workflows: []*workflow.Workflow{w}, Profile: &profile.Profile{}}),
+			Store: own.store, Memory: own.store, Bodies: [][]bodies.Body{{body, nil}}, Now: func() engine.Time { return 0 },
+		})
+		r := own.Run(t.Context(), own.task("cut", workflow.Path{}))
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		var got string
+		for _, one := range r.Returned {
+			got += w.Functions[0].Outputs[one.Output].Name + "=" + string(bytes.Join(one.Items, []byte(" "))) + "\n"
+		}
+		want := ""
+		if wanted {
+			want = "rest=a b c\n"
+		}
+		if got != want {
+			t.Errorf("asked for it: %t: returned %q, want %q", wanted, got, want)
+		}
+	}
+}
+
+// What stands for a global input has the size that the workflow states.
+func TestStatedInputs(t *testing.T) {
+	w := newWorld(t, shouting()).workflow
+	if content, err := function.Stated(w, "cut", 0); err != nil || len(content) != 4 {
+		t.Errorf("%d bytes, %v; want 4", len(content), err)
+	}
+	for name, n := range map[string]int{"cut": 1, "shout": 0, "nobody": 0} {
+		if content, err := function.Stated(w, name, n); err == nil {
+			t.Errorf("global input %d of %s: %q", n, name, content)
+		}
+	}
+}

@@ -103,7 +103,7 @@ func KafkaEnvironment(host string, message int) []string {
 		"CLUSTER_ID=Zmxvd3R3aW4tY2x1c3Rlcg",
 		"KAFKA_NODE_ID=1",
 		"KAFKA_PROCESS_ROLES=broker,controller",
-		fmt.Sprintf("KAFKA_LISTENERS=PLAINTEXT://:%d,CONTROLLER://localhost:9093", KafkaPort),
+		fmt.Sprintf("KAFKA_LISTENERS=PLAINTEXT://%s:%d,CONTROLLER://localhost:9093", host, KafkaPort),
 		fmt.Sprintf("KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://%s:%d", host, KafkaPort),
 		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
 		"KAFKA_INTER_BROKER_LISTENER_NAME=PLAINTEXT",

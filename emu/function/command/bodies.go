@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/flowtwin/flowtwin/benchmarks/bodies"
@@ -74,21 +73,7 @@ func (b *Bodies) GlobalInput(w *workflow.Workflow, name string, n int) ([]byte, 
 	if !errors.Is(err, bodies.ErrNone) {
 		return content, err
 	}
-	id, ok := w.Function(name)
-	if !ok {
-		return nil, fmt.Errorf("%s has no function %s", w.Name, name)
-	}
-	for i, in := range w.Functions[id].Inputs {
-		if in.From != workflow.GlobalInput {
-			continue
-		}
-		if n == 0 {
-			k := function.GlobalInput(0, id, i)
-			return function.Payload(in.Size, &k), nil
-		}
-		n--
-	}
-	return nil, fmt.Errorf("%s has no such global input", name)
+	return function.Stated(w, name, n)
 }
 
 // take takes an idle process of a function, or starts one.

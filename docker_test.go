@@ -1,0 +1,104 @@
+package flowtwin_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowtwin/flowtwin/emu/docker"
+	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
+	"github.com/flowtwin/flowtwin/emu/replay"
+	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/scenarios"
+	"github.com/flowtwin/flowtwin/sim"
+)
+
+// containers are a world of containers, which is gone with the test.
+func containers(t *testing.T, o docker.Options) *docker.World {
+	t.Helper()
+	o.Images, o.NoPull, o.Compute = imagestest.Build(t, daemontest.Connect(t)), true, "sleep"
+	o.Warn = func(text string) {
+		// Others may keep the machine busy while caps are measured.
+		if !strings.Contains(text, "does not hold to") {
+			t.Error(text)
+		}
+	}
+	w, err := docker.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// Containers meet what the simulator does, to the byte and to the message, and
+// what their engines were told has them ask for the same again.
+func TestOnEngineContainersMeetTheSame(t *testing.T) {
+	plan, record := parse(t, bothWorlds), t.TempDir()
+	w := containers(t, docker.Options{Record: record})
+	for point, preset := range []string{"mastersp", "faasflow", "dataflower"} {
+		t.Run(preset, func(t *testing.T) {
+			simulated, emulated := in(t, sim.World{}, plan, point), in(t, w, plan, point)
+			latency := alike(t, simulated, emulated)
+			t.Logf("all together took %d ms in containers, %d ms in the simulator", latency[1]/1e6, latency[0]/1e6)
+			if len(simulated.tasks) != len(emulated.tasks) {
+				t.Errorf("%d tasks in the simulator, %d in containers", len(simulated.tasks), len(emulated.tasks))
+			}
+		})
+	}
+	files, steps := 0, 0
+	err := filepath.WalkDir(record, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		played, err := play(plan, path)
+		steps += played.Steps
+		if err != nil || played.Cut {
+			t.Errorf("%s: %+v, %v", path, played, err)
+		}
+		return nil
+	})
+	// There are 36 invocations, whose tasks begin and end.
+	if err != nil || files != 3*5 || steps < 1000 {
+		t.Errorf("there are inputs of %d engines with %d steps, %v; want those of 5 in 3 trials", files, steps, err)
+	}
+	t.Logf("%d steps of %d engines were played again", steps, files)
+}
+
+// play tells a fresh engine what one in a container was told.
+func play(plan *scenarios.Plan, path string) (replay.Result, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return replay.Result{}, err
+	}
+	defer file.Close()
+	r, err := replay.NewReader(file)
+	if err != nil {
+		return replay.Result{}, err
+	}
+	t := plan.Trial(r.Head.Point, r.Head.Trial)
+	system, err := engine.NewSystem(t.Workflows, t.Cluster.Engine(), t.Scheduler, t.Profile.Rules())
+	if err != nil {
+		return replay.Result{}, err
+	}
+	return replay.Play(system, r)
+}
+
+// Containers that keep the reference's constants play the artefact, as one
+// process does; what containers add must not blur that.
+func TestOnEnginePacedMasterHasTheOverheadOfTheArtefact(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes most of a minute in real time")
+	}
+	w := containers(t, docker.Options{Pace: true})
+	masterHasTheOverhead(t, w)
+	t.Run("objects of their own", func(t *testing.T) { neverConflict(t, w) })
+}
