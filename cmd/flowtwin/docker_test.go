@@ -16,9 +16,9 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
-	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/docker/doctor"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/results/compare"
 	"github.com/flowtwin/flowtwin/results/rundir"
