@@ -234,7 +234,7 @@ func TestThingsOfUnknownOwnersAreOnlyRemovedWithAllOthers(t *testing.T) {
 func TestWhatComesLateIsRemovedToo(t *testing.T) {
 	labels := labelsOfDead(t, "c1")
 	f := &fake{labels: map[string]map[string]string{"a": labels}, late: labels}
-	removed, err := Sweep(t.Context(), f, Which{})
+	removed, err := sweep.Sweep(t.Context(), f, sweep.Which{})
 	if err != nil || len(removed) != 3 || removed[2].Name != "late" {
 		t.Errorf("removed %+v, %v, want a, net and late", removed, err)
 	}
