@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -165,16 +164,17 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 		c.world.options.Progress("starting " + strings.Join(what, " and "))
 	}
 	began := time.Now()
+	earlier := c.machines
+	c.machines = append(c.machines, fresh...) // All that is started below looks at them.
 	var starts parallel
-	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
+	if broker && len(earlier) > 0 { // Otherwise the storage node brings it.
 		starts.do(func() error { return c.startBroker(ctx) })
 	}
-	c.machines = append(c.machines, fresh...)
 	for _, m := range fresh {
 		starts.do(func() error { return c.raise(ctx, m, broker) })
 	}
-	for _, m := range c.machines {
-		if m.node != nil && m.remote == nil && !slices.Contains(fresh, m) { // An earlier trial has killed it.
+	for _, m := range earlier {
+		if m.node != nil && m.remote == nil { // An earlier trial has killed it.
 			starts.do(func() error { return c.revive(ctx, m) })
 		}
 	}
