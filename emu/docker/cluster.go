@@ -25,6 +25,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
 	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/engine"
@@ -296,7 +297,7 @@ const engineSocket = "/var/run/docker.sock"
 func (c *cluster) start(ctx context.Context, m *machine) (err error) {
 	m.node, err = c.run(ctx, m, "node", c.world.images[images.Node].Name,
 		testcontainers.WithCmd("node", "--listen", fmt.Sprintf("%s:%d", m.address, harnessPort)),
-		testcontainers.WithEnv(map[string]string{"FLOWTWIN_TOKEN": c.token}),
+		testcontainers.WithEnv(map[string]string{"FLOWTWIN_TOKEN": c.token, command.InImage: c.world.options.Command}),
 		networks.WithNetwork(nil, c.network),
 		testcontainers.WithEndpointSettingsModifier(func(all map[string]*network.EndpointSettings) {
 			for _, one := range all {
