@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,7 +18,10 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
 	"github.com/flowtwin/flowtwin/emu/docker/doctor"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
+	"github.com/flowtwin/flowtwin/results/compare"
+	"github.com/flowtwin/flowtwin/results/rundir"
 )
 
 // noEngine has DOCKER_HOST name an engine that is not there.
@@ -197,5 +201,58 @@ func TestCouchserverServesUntilInterrupted(t *testing.T) {
 	}
 	if err := p.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+// The same scenario gives three run directories with the same columns, and what
+// does not depend on time is the same in all.
+func TestOnEngineThreeWorldsStandSideBySide(t *testing.T) {
+	docker := daemontest.Connect(t)
+	names := imagestest.Build(t, docker)
+	t.Chdir(t.TempDir())
+	var columns []string
+	for _, where := range []string{"sim", "local", "docker"} {
+		line := []string{"run", "studies/three-worlds", "--backend", where, "--out", where, "--set", "workflows=[faasflow/wordcount]", "--set", "figures=[]"}
+		if where == "docker" {
+			line = append(line, "--no-pull")
+			for kind, name := range names {
+				line = append(line, "--image", string(kind)+"="+name)
+			}
+		}
+		must(t, line...)
+		heads := ""
+		for _, name := range []string{"summary.csv", "invocations.csv"} {
+			text, err := os.ReadFile(filepath.Join(where, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			head, _, _ := strings.Cut(string(text), "\n")
+			heads += head + "\n"
+		}
+		columns = append(columns, heads)
+	}
+	if columns[0] != columns[1] || columns[0] != columns[2] {
+		t.Errorf("the columns are not the same:\n%s", strings.Join(columns, "\n"))
+	}
+	var table compare.Table
+	if err := json.Unmarshal([]byte(must(t, "compare", "sim", "local", "docker", "--json")), &table); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(table.Runs, []string{"sim", "local", "docker"}) || len(table.Rows) != 3*9 {
+		t.Errorf("runs %v side by side have %d rows", table.Runs, len(table.Rows))
+	}
+	for _, r := range table.Rows {
+		for i, mean := range r.Means {
+			if r.Unit == "B" && (mean == nil || *mean != *r.Means[0]) {
+				t.Errorf("%s of %s is not the same on %s: %v", r.Metric, r.Scheduler, table.Runs[i], r.Means)
+			}
+		}
+	}
+	if text := must(t, "compare", "sim", "local", "docker"); strings.Count(text, "\n") != 1+3*9 {
+		t.Errorf("the table is\n%s", text)
+	}
+	m, err := rundir.ReadManifest("docker")
+	if err != nil || m.Measured["start of 5 nodes and Kafka"] == "" {
+		t.Errorf("the manifest of docker says %v was measured, %v", m.Measured, err)
 	}
 }
