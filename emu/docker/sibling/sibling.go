@@ -104,7 +104,12 @@ func (l *Launcher) Launch(ctx context.Context, number uint64, f *workflow.Functi
 		}
 		env = append(env, agents.EnvAddress+"="+p.address.String())
 	}
-	created, err := l.engine.ContainerCreate(ctx, &container.Config{
+	// An engine that is no longer waited for makes it all the same, and nobody would
+	// know of it.
+	const patience = time.Minute
+	making, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer stop()
+	created, err := l.engine.ContainerCreate(making, &container.Config{
 		Image: l.config.Image, Cmd: []string{"function"}, Env: env, Labels: l.config.Labels,
 	}, &container.HostConfig{
 		NetworkMode: container.NetworkMode("container:" + l.config.Pod), AutoRemove: true, Resources: l.resources(f),
