@@ -18,6 +18,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
 	"github.com/flowtwin/flowtwin/emu/docker/doctor"
 	"github.com/flowtwin/flowtwin/emu/docker/images"
+	"github.com/flowtwin/flowtwin/emu/docker/images/imagestest"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
 	"github.com/flowtwin/flowtwin/results/compare"
 	"github.com/flowtwin/flowtwin/results/rundir"
@@ -207,7 +208,7 @@ func TestCouchserverServesUntilInterrupted(t *testing.T) {
 // does not depend on time is the same in all.
 func TestOnEngineThreeWorldsStandSideBySide(t *testing.T) {
 	docker := daemontest.Connect(t)
-	names := daemontest.Images(t, docker)
+	names := imagestest.Build(t, docker)
 	t.Chdir(t.TempDir())
 	var columns []string
 	for _, where := range []string{"sim", "local", "docker"} {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -169,14 +168,14 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
 		starts.do(func() error { return c.startBroker(ctx) })
 	}
+	for _, m := range c.machines {
+		if m.node != nil && m.remote == nil { // An earlier trial has killed it.
+			starts.do(func() error { return c.revive(ctx, m) })
+		}
+	}
 	c.machines = append(c.machines, fresh...)
 	for _, m := range fresh {
 		starts.do(func() error { return c.raise(ctx, m, broker) })
-	}
-	for _, m := range c.machines {
-		if m.node != nil && m.remote == nil && !slices.Contains(fresh, m) { // An earlier trial has killed it.
-			starts.do(func() error { return c.revive(ctx, m) })
-		}
 	}
 	if err := starts.wait(); err != nil {
 		return err
