@@ -66,6 +66,15 @@ func (Shipped) Check(w *workflow.Workflow) error {
 	return err
 }
 
+// Needs names the program that bodies of the workflow run, "" if they run
+// none.
+func (Shipped) Needs(w *workflow.Workflow) string {
+	if k, err := find(w); err == nil {
+		return k.needs
+	}
+	return ""
+}
+
 // Body returns the body of a function, once what it needs has been made: a
 // picture or a film takes a second or two. It fails with ErrNone if there is
 // none, and if a program that it needs is not installed.
@@ -101,6 +110,7 @@ func (Shipped) GlobalInput(w *workflow.Workflow, function string, n int) ([]byte
 // kit holds the bodies of a workflow.
 type kit struct {
 	workflow  string
+	needs     string // a program
 	functions map[string]entry
 }
 

@@ -18,7 +18,7 @@ import (
 // fileprocessing converts a Markdown text to HTML and tells its mood. Its last
 // function has nowhere to upload the two to: it checks that they are whole.
 func fileprocessing() kit {
-	return kit{"fileprocessing", map[string]entry{
+	return kit{"fileprocessing", "", map[string]entry{
 		"start": {outputs: []string{"file"}, global: []string{"notes.md"}, make: notesOf},
 		"conversion": ready(func(_ context.Context, c Call) error {
 			text, err := c.Input("start.file")

@@ -14,7 +14,7 @@ import (
 // faasflowRecognizer looks for illegal content in a picture. Which branch its
 // switches take depends on a flag of the uploader's alone, as in the artefact.
 func faasflowRecognizer() kit {
-	return kit{"recognizer", map[string]entry{
+	return kit{"recognizer", "", map[string]entry{
 		"upload": {
 			outputs: []string{"output_prefix", "illegal_flag", "image_name", "user_name", "image"},
 			make: func(_ context.Context, f *workflow.Function) (Body, error) {
@@ -56,7 +56,7 @@ func faasflowRecognizer() kit {
 
 // dataflowerRecognizer does the same, and switches read the verdicts.
 func dataflowerRecognizer() kit {
-	return kit{"recognizer", map[string]entry{
+	return kit{"recognizer", "", map[string]entry{
 		"upload": {outputs: []string{"img"}, make: func(_ context.Context, f *workflow.Function) (Body, error) {
 			picture, err := Picture(stated(f, "img"))
 			return func(_ context.Context, c Call) error { return c.Post("img", picture) }, err

@@ -17,7 +17,7 @@ import (
 // those of the matrix. (Direct TSQR: Benson, Gleich and Demmel, 2013.) The left
 // singular vectors of block i are A_i V S⁻¹, so they need not be sent.
 func svd() kit {
-	return kit{"svd", map[string]entry{
+	return kit{"svd", "", map[string]entry{
 		"start": ready(func(_ context.Context, c Call) error {
 			blocks := make([][]byte, c.Fan("matrix"))
 			for i := range blocks {

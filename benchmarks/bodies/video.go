@@ -18,7 +18,7 @@ import (
 
 // faasflowVideo transcodes a film in pieces.
 func faasflowVideo() kit {
-	return kit{"video", map[string]entry{
+	return kit{"video", "ffmpeg", map[string]entry{
 		"upload": {
 			outputs: []string{"output_prefix", "preview_name", "gif", "mp4", "video_name", "user_name", "segment_time", "target_type", "split"},
 			make: func(ctx context.Context, f *workflow.Function) (Body, error) {
@@ -35,7 +35,7 @@ func faasflowVideo() kit {
 
 // dataflowerVideo does the same; its preview is made and thrown away.
 func dataflowerVideo() kit {
-	return kit{"video", map[string]entry{
+	return kit{"video", "ffmpeg", map[string]entry{
 		"upload": {
 			outputs: []string{"user_name", "video_name", "segment_time", "target_type", "output_prefix", "split", "video"},
 			make: func(ctx context.Context, f *workflow.Function) (Body, error) {

@@ -11,7 +11,7 @@ import (
 // wordcount counts the words of books, each in an instance of its own, and
 // merges the counts. The papers' versions call their outputs differently.
 func wordcount(counts, result string) kit {
-	return kit{"wordcount", map[string]entry{
+	return kit{"wordcount", "", map[string]entry{
 		"start": {outputs: []string{"file"}, make: booksOf},
 		"count": ready(func(_ context.Context, c Call) error {
 			text, err := c.Input("start.file")

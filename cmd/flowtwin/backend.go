@@ -211,16 +211,22 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 	return b, nil
 }
 
-// check finds out before a run whether the back end can run all of it, and
-// whether there is real work for all of its functions, if that was asked for.
-func (f *backendFlags) check(b *backend, plan *scenarios.Plan) error {
-	if b.check != nil {
-		for point := range plan.Points {
-			if err := b.check(plan.Trial(point, 0)); err != nil {
-				return err
-			}
+// checkSize finds out before a run whether the back end can run all of it.
+func (b *backend) checkSize(plan *scenarios.Plan) error {
+	if b.check == nil {
+		return nil
+	}
+	for point := range plan.Points {
+		if err := b.check(plan.Trial(point, 0)); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// checkBodies finds out before a run whether there is real work for all of its
+// functions, if that was asked for.
+func (f *backendFlags) checkBodies(plan *scenarios.Plan) error {
 	if f.compute != "real" || f.command != "" {
 		return nil
 	}
@@ -229,9 +235,18 @@ func (f *backendFlags) check(b *backend, plan *scenarios.Plan) error {
 			if err := (bodies.Shipped{}).Check(w); err != nil {
 				return fmt.Errorf("--compute real: %w; --command names a program for others, and --compute sleep and spin run any workflow", err)
 			}
+			if needs := (bodies.Shipped{}).Needs(w); needs != "" && f.name == "docker" && !f.names(images.Node) {
+				return fmt.Errorf("--compute real: %s runs %s, which is not in the node's image: use --backend local, or --image node=NAME with an image that has flowtwin and %s",
+					w.Name, needs, needs)
+			}
 		}
 	}
 	return nil
+}
+
+// names reports whether an image is named for a kind.
+func (f *backendFlags) names(kind images.Kind) bool {
+	return slices.ContainsFunc(f.images, func(named string) bool { return strings.HasPrefix(named, string(kind)+"=") })
 }
 
 // simulated names what serves in the simulator.

@@ -18,7 +18,7 @@ func newReport() *cobra.Command {
 		Short: "Make one self-contained HTML page of runs",
 		Args:  someArguments("the run directories to report on"),
 		RunE: func(c *cobra.Command, args []string) error {
-			page := views.Page{Title: "flowtwin", Lead: "Simulated runs of serverless workflows."}
+			page := views.Page{Title: "flowtwin", Lead: "Runs of serverless workflows."}
 			for _, dir := range args {
 				m, run, err := rundir.Read(dir)
 				if err != nil {

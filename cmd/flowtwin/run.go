@@ -138,11 +138,14 @@ func (f *runFlags) start(c *cobra.Command, args []string) (*work, error) {
 	if dir == "" {
 		dir = filepath.Join("out", plan.Scenario.Name)
 	}
+	if err := f.where.checkBodies(plan); err != nil {
+		return nil, err
+	}
 	b, err := f.open(c, f.where.name, dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.where.check(b, plan); err != nil {
+	if err := b.checkSize(plan); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	if plan, err = f.where.fit(c, b, plan, args[0], f.allSettings(c)); err != nil {

@@ -72,6 +72,25 @@ func (p *progress) begin(what string, total int) {
 			progressbar.OptionSetPredictTime(true), progressbar.OptionUseANSICodes(true), progressbar.OptionSetElapsedTime(false))
 		// A bar that cannot be drawn is no reason to stop.
 		_ = p.bar.RenderBlank()
+		go p.redraw(p.bar)
+	}
+}
+
+// redraw draws a bar every second as long as it is there, so that its clock
+// goes on.
+func (p *progress) redraw(bar *progressbar.ProgressBar) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for range tick.C {
+		p.mu.Lock()
+		gone := p.bar != bar
+		if !gone {
+			_ = bar.RenderBlank()
+		}
+		p.mu.Unlock()
+		if gone {
+			return
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/emu/services"
@@ -19,17 +20,38 @@ import (
 const partitions = 8
 
 // Sweep deletes the topics of all nodes of the trial, those included that nodes
-// which are no more have made.
+// which are no more have made. A broker with much to do may still make some that
+// nobody waits for any more, so it is done when there have been none for a while.
 func (a *Access) Sweep(ctx context.Context) error {
 	if a.broker == nil {
 		return nil
 	}
-	all, err := a.broker.Topics(ctx)
-	if err != nil {
-		return err
+	const while, patience, pause = 200 * time.Millisecond, 10 * time.Second, 50 * time.Millisecond
+	for began, none := time.Now(), time.Now(); ; {
+		all, err := a.broker.Topics(ctx)
+		if err != nil {
+			return err
+		}
+		own := slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, a.services.Name+"-") })
+		if err := a.broker.DeleteTopics(ctx, own...); err != nil {
+			return err
+		}
+		now := time.Now()
+		if len(own) > 0 {
+			none = now
+		}
+		switch {
+		case now.Sub(none) >= while:
+			return nil
+		case now.Sub(began) > patience:
+			return fmt.Errorf("the broker still has the topics %v", own)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	own := slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, a.services.Name+"-") })
-	return a.broker.DeleteTopics(ctx, own...)
 }
 
 // MakeTopic makes a container's topic, of which it says the name: it goes with

@@ -122,7 +122,7 @@ func (c *Cluster) check(ctx context.Context, plan *scenarios.Plan) error {
 		return err
 	}
 	for point := range plan.Points {
-		if _, err := function.Bind(ctx, work.Bodies, plan.Trial(point, 0).Workflows); err != nil {
+		if _, err := function.Bind(ctx, work.Bodies, plan.Trial(point, 0).Workflows, nil); err != nil {
 			return err
 		}
 	}

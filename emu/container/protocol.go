@@ -19,6 +19,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/facts"
 	"github.com/flowtwin/flowtwin/emu/function"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
@@ -42,7 +43,10 @@ const (
 
 // Setup is what a container is told before its first task.
 type Setup struct {
-	Bundle   *scenarios.Bundle
+	Bundle *scenarios.Bundle
+	// Workflow and Function are what it is for.
+	Workflow engine.WorkflowID
+	Function workflow.FunctionID
 	Node     engine.NodeID
 	Services access.Services
 	// Relay, if set, is the address of a shape.Relay that connections to the

@@ -21,6 +21,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/services"
 	"github.com/flowtwin/flowtwin/emu/shape"
 	"github.com/flowtwin/flowtwin/engine"
+	"github.com/flowtwin/flowtwin/engine/workflow"
 	"github.com/flowtwin/flowtwin/scenarios"
 )
 
@@ -109,7 +110,9 @@ func (s *server) setUp(ctx context.Context, o *Setup, planner scenarios.Planner,
 	if err != nil {
 		return err
 	}
-	bound, err := function.Bind(ctx, work.Bodies, t.Workflows)
+	bound, err := function.Bind(ctx, work.Bodies, t.Workflows, func(w engine.WorkflowID, f workflow.FunctionID) bool {
+		return w == o.Workflow && f == o.Function
+	})
 	if err != nil {
 		return err
 	}

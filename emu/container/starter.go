@@ -148,7 +148,7 @@ func (c *Containers) Start(ctx context.Context, i *facts.Instance) (agent.Contai
 	}()
 	setup := Setup{
 		Node: n.ID, Services: c.config.Services, Compute: c.config.Compute, Pace: c.config.Pace, Returns: c.config.Returns,
-		Relay: c.config.Relay, Bundle: n.Trial.Bundle(), Start: n.Clock.Start(),
+		Relay: c.config.Relay, Bundle: n.Trial.Bundle(), Workflow: i.Invocation.Workflow, Function: i.Function, Start: n.Clock.Start(),
 	}
 	topic := make(chan error, 1)
 	go func() { // Both take their time.

@@ -451,8 +451,6 @@ func (c *cluster) remove() error {
 			m.remote.Close()
 		}
 	}
-	// The second time for what its nodes were about to start.
-	_, _ = sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id})
 	if _, err := sweep.Sweep(ctx, c.world.engine, sweep.Which{Cluster: c.id}); err != nil {
 		return fmt.Errorf("the cluster cannot be removed whole (flowtwin clean removes the rest): %w", err)
 	}

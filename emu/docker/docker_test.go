@@ -105,7 +105,7 @@ func TestOnEngine(t *testing.T) {
 func planOf(t *testing.T, text string) *scenarios.Plan {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"carry.yaml": carry, "leave.yaml": leave} {
+	for name, text := range map[string]string{"carry.yaml": carry, "leave.yaml": leave, "busy.yaml": busy} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -308,6 +308,13 @@ func nothingLeft(t *testing.T, w *World) {
 			t.Errorf("the containers of the cluster were %d, now they are %d, and not the same", len(before), len(after))
 		}
 	}
+	servicesAreEmpty(t, w, plan)
+}
+
+// servicesAreEmpty checks that nothing of earlier trials is left in the services
+// of a cluster, nor any function container. It plays a trial on it.
+func servicesAreEmpty(t *testing.T, w *World, plan *scenarios.Plan) {
+	t.Helper()
 	if left := containers(t, w, sibling.Function); len(left) > 0 {
 		t.Errorf("%d function containers are left", len(left))
 	}

@@ -22,9 +22,9 @@ type Bodies interface {
 	GlobalInput(w *workflow.Workflow, function string, n int) ([]byte, error)
 }
 
-// Bind finds the bodies of all functions that run, by workflow and function.
-// Without b there are none.
-func Bind(ctx context.Context, b Bodies, workflows []*workflow.Workflow) ([][]bodies.Body, error) {
+// Bind finds the bodies of functions that run, by workflow and function: of
+// those that are wanted, or of all without want. Without b there are none.
+func Bind(ctx context.Context, b Bodies, workflows []*workflow.Workflow, want func(engine.WorkflowID, workflow.FunctionID) bool) ([][]bodies.Body, error) {
 	if b == nil {
 		return nil, nil
 	}
@@ -32,7 +32,7 @@ func Bind(ctx context.Context, b Bodies, workflows []*workflow.Workflow) ([][]bo
 	for i, w := range workflows {
 		all[i] = make([]bodies.Body, len(w.Functions))
 		for f := range w.Functions {
-			if w.Functions[f].Kind == workflow.End {
+			if w.Functions[f].Kind == workflow.End || want != nil && !want(engine.WorkflowID(i), workflow.FunctionID(f)) {
 				continue
 			}
 			var err error

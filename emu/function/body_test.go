@@ -134,7 +134,7 @@ func newWorld(t *testing.T, b function.Bodies) *world {
 		t.Fatal(err)
 	}
 	workflows := []*workflow.Workflow{w}
-	bound, err := function.Bind(t.Context(), b, workflows)
+	bound, err := function.Bind(t.Context(), b, workflows, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +309,7 @@ func TestBindNamesWhatIsMissing(t *testing.T) {
 	}
 	b := shouting()
 	delete(b, "done")
-	if _, err := function.Bind(t.Context(), b, []*workflow.Workflow{w}); err == nil || !strings.Contains(err.Error(), "nobody has written done") {
+	if _, err := function.Bind(t.Context(), b, []*workflow.Workflow{w}, nil); err == nil || !strings.Contains(err.Error(), "nobody has written done") {
 		t.Errorf("%v", err)
 	}
 }

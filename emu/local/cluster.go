@@ -128,9 +128,10 @@ func (c *cluster) boot(m *machine, listen string) error {
 		Work: c.options.Work, Returns: c.options.Returned != nil, Pacer: c.pacer, Observer: c.observer, Containers: node.InProcess,
 	}
 	if m.relay != nil {
+		config.Elsewhere = true
 		config.Containers = container.In(container.Config{
 			Launcher: container.Command(c.options.Processes), Services: m.services, Compute: c.options.Work.Name, Pace: c.options.Pace,
-			Relay: m.relay.Address(), Listen: "127.0.0.1:0",
+			Returns: c.options.Returned != nil, Relay: m.relay.Address(), Listen: "127.0.0.1:0",
 		})
 	}
 	var err error

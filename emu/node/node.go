@@ -45,8 +45,10 @@ type Config struct {
 	Observer agent.Observer
 	// Journal, if set, keeps the inputs of the engine.
 	Journal agent.Journal
-	// Containers makes what starts the node's containers.
+	// Containers makes what starts the node's containers. Elsewhere: they are
+	// processes of their own, so that only switches need their bodies here.
 	Containers func(*Node) agent.Containers
+	Elsewhere  bool
 }
 
 // Node is a machine that runs.
@@ -83,7 +85,9 @@ func New(c Config) (n *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bound, err := function.Bind(context.Background(), c.Work.Bodies, t.Workflows)
+	bound, err := function.Bind(context.Background(), c.Work.Bodies, t.Workflows, func(w engine.WorkflowID, f workflow.FunctionID) bool {
+		return !c.Elsewhere || t.Workflows[w].Functions[f].Kind == workflow.Switch
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -282,7 +282,8 @@ func (s *server) begin(ctx context.Context, b *Begin) (err error) {
 	}
 	config := node.Config{
 		ID: b.ID, Trial: t, Listen: b.Listen, Token: []byte(s.config.Token), Boot: b.Boot, Access: own.access, Clock: own.clock,
-		Work: work, Pacer: pacer, Observer: s.watcher, Containers: func(*node.Node) agent.Containers { return nil },
+		Work: work, Pacer: pacer, Observer: s.watcher, Elsewhere: true,
+		Containers: func(*node.Node) agent.Containers { return nil },
 	}
 	if b.ID >= scenarios.FirstWorker {
 		if config.Containers, err = s.config.Containers(b); err != nil {

@@ -2,6 +2,8 @@ package views
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/flowtwin/flowtwin/results/analysis"
@@ -19,6 +21,9 @@ func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSecti
 		what += fmt.Sprintf(" The run was interrupted: %d of %d trials are here.", m.Done, m.Trials*len(m.Points))
 	}
 	s.Paragraphs = append(s.Paragraphs, what)
+	if served := served(m); m.Backend != "sim" && len(served) > 0 {
+		s.Paragraphs = append(s.Paragraphs, "It ran for real: "+strings.Join(served, "; ")+".")
+	}
 	s.Notes = Comparisons(run)
 	for _, d := range drawn {
 		if err := s.AddFigure(d); err != nil {
@@ -27,18 +32,19 @@ func RunSection(m *rundir.Manifest, run *analysis.Run, drawn []Named) (PageSecti
 	}
 	s.Tables = append(s.Tables, PageTable{IntervalNote(run) + ". Percentiles in brackets have too few samples to be relied on.", Results(run)})
 	s.Tables = append(s.Tables, PageTable{"All metrics, means.", allMetrics(run)})
-	var serves []string
-	for _, service := range []string{"store", "memory", "functions"} {
-		if m.Serves[service] != "" {
-			serves = append(serves, service+": "+m.Serves[service])
-		}
-	}
 	s.Details = append(s.Details, PageDetail{"Scenario", m.Source})
 	if len(m.Settings) > 0 {
 		s.Details = append(s.Details, PageDetail{"Settings", strings.Join(m.Settings, "\n")})
 	}
 	s.Details = append(s.Details, PageDetail{"Where it ran", fmt.Sprintf("%s\n%s, %s, %d processors\nflowtwin %s\nscenario %s",
-		strings.Join(serves, "\n"), m.Host.System, m.Host.Go, m.Host.Processors, m.Host.Version, m.Hash)})
+		strings.Join(served(m), "\n"), m.Host.System, m.Host.Go, m.Host.Processors, m.Host.Version, m.Hash)})
+	if len(m.Measured) > 0 {
+		var measured []string
+		for _, what := range slices.Sorted(maps.Keys(m.Measured)) {
+			measured = append(measured, what+": "+m.Measured[what])
+		}
+		s.Details = append(s.Details, PageDetail{"What was measured of it", strings.Join(measured, "\n")})
+	}
 	if m.Constants != nil {
 		s.Details = append(s.Details, PageDetail{"What became of the profile's constants", constantsText(m.Constants)})
 	}
@@ -84,4 +90,15 @@ func allMetrics(run *analysis.Run) Table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// served says what stood for each service.
+func served(m *rundir.Manifest) []string {
+	var all []string
+	for _, service := range []string{"store", "memory", "broker", "functions", "network"} {
+		if m.Serves[service] != "" {
+			all = append(all, service+": "+m.Serves[service])
+		}
+	}
+	return all
 }

@@ -96,8 +96,30 @@ func (w Which) chosen(t Thing) (bool, error) {
 // Sweep removes containers with their volumes, several at a time, and then
 // networks. What others remove at the same time counts as nobody's work and is
 // no error. It returns what it has removed, even with an error, which says what
-// is left.
+// is left. It looks again until there is nothing: a node that is removed may
+// just have had a function container started.
 func Sweep(ctx context.Context, c client.APIClient, which Which) ([]Thing, error) {
+	const (
+		most  = 10
+		pause = 100 * time.Millisecond
+	)
+	var all []Thing
+	for look := 1; ; look++ {
+		removed, err := sweep(ctx, c, which)
+		all = append(all, removed...)
+		if err != nil || len(removed) == 0 || look == most {
+			return all, err
+		}
+		select {
+		case <-ctx.Done():
+			return all, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// sweep removes what is there now.
+func sweep(ctx context.Context, c client.APIClient, which Which) ([]Thing, error) {
 	found, failed := Find(ctx, c, which)
 	first := slices.IndexFunc(found, func(t Thing) bool { return t.Kind != "container" })
 	if first < 0 {

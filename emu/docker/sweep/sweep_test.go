@@ -135,17 +135,33 @@ type fake struct {
 
 	mu    sync.Mutex
 	asked []string
+	gone  map[string]bool
+	// late are the labels of a container that is there once a has gone.
+	late map[string]string
 }
 
 func (f *fake) ContainerList(context.Context, container.ListOptions) ([]container.Summary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone["a"] && f.late != nil {
+		f.labels["late"], f.late = f.late, nil
+	}
 	var all []container.Summary
 	for _, id := range slices.Sorted(maps.Keys(f.labels)) {
+		if f.gone[id] {
+			continue
+		}
 		all = append(all, container.Summary{ID: id, Names: []string{"/" + id}, Labels: f.labels[id]})
 	}
 	return all, nil
 }
 
 func (f *fake) NetworkList(context.Context, network.ListOptions) ([]network.Summary, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone["net"] {
+		return nil, nil
+	}
 	return []network.Summary{{ID: "net", Name: "net", Labels: f.labels["a"]}}, nil
 }
 
@@ -163,6 +179,10 @@ func (f *fake) answer(id string) error {
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, id)
 	if len(f.answers[id]) == 0 {
+		if f.gone == nil {
+			f.gone = map[string]bool{}
+		}
+		f.gone[id] = true
 		return nil
 	}
 	err := f.answers[id][0]
@@ -207,5 +227,15 @@ func TestThingsOfUnknownOwnersAreOnlyRemovedWithAllOthers(t *testing.T) {
 	}
 	if removed, err := sweep.Sweep(t.Context(), f, sweep.Which{All: true}); err != nil || len(removed) != 2 {
 		t.Errorf("removed %+v, %v, want the container and the network", removed, err)
+	}
+}
+
+// A node that is removed may just have had a container started.
+func TestWhatComesLateIsRemovedToo(t *testing.T) {
+	labels := labelsOfDead(t, "c1")
+	f := &fake{labels: map[string]map[string]string{"a": labels}, late: labels}
+	removed, err := sweep.Sweep(t.Context(), f, sweep.Which{})
+	if err != nil || len(removed) != 3 || removed[2].Name != "late" {
+		t.Errorf("removed %+v, %v, want a, net and late", removed, err)
 	}
 }
