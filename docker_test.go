@@ -78,7 +78,7 @@ func TestOnEngineContainersMeetTheSame(t *testing.T) {
 // What it takes to trigger a function on another node is measured, and is what
 // docs/docker.md says where nobody else uses the machine.
 func TestOnEngineHopsTakeLittle(t *testing.T) {
-	plan, err := scenarios.Load(filepath.Join("examples", "hops", "scenario.yaml"), scenarios.Options{Limit: 4 * time.Second})
+	plan, err := scenarios.Load(filepath.Join("examples", "hops", "scenario.yaml"), scenarios.Options{Limit: 6 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
