@@ -4,8 +4,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flowtwin/flowtwin/emu/docker"
 	"github.com/flowtwin/flowtwin/emu/docker/daemon/daemontest"
@@ -71,6 +73,34 @@ func TestOnEngineContainersMeetTheSame(t *testing.T) {
 		t.Errorf("there are inputs of %d engines with %d steps, %v; want those of 5 in 3 trials", files, steps, err)
 	}
 	t.Logf("%d steps of %d engines were played again", steps, files)
+}
+
+// What it takes to trigger a function on another node is measured, and is what
+// docs/docker.md says where nobody else uses the machine.
+func TestOnEngineHopsTakeLittle(t *testing.T) {
+	plan, err := scenarios.Load(filepath.Join("examples", "hops", "scenario.yaml"), scenarios.Options{Limit: 6 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := containers(t, docker.Options{})
+	for point := range plan.Points {
+		var took []float64
+		for _, i := range in(t, w, plan, point).invocations {
+			if i.Measured && i.Hops > 0 {
+				took = append(took, i.HopOverhead())
+			}
+		}
+		slices.Sort(took)
+		if len(took) < 5 {
+			t.Fatalf("%d invocations had hops between warm containers", len(took))
+		}
+		median := took[len(took)/2]
+		t.Logf("%s: a hop takes %.2f ms, the median of %d invocations", plan.Points[point].Scheduler, median*1e3, len(took))
+		// Generous: others may use the machine.
+		if median <= 0 || median > 0.1 {
+			t.Errorf("%s: a hop takes %v s", plan.Points[point].Scheduler, median)
+		}
+	}
 }
 
 // play tells a fresh engine what one in a container was told.

@@ -171,13 +171,13 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 	if broker && len(earlier) > 0 { // Otherwise the storage node brings it.
 		starts.do(func() error { return c.startBroker(ctx) })
 	}
-	for _, m := range fresh {
-		starts.do(func() error { return c.raise(ctx, m, broker) })
-	}
 	for _, m := range earlier {
 		if m.node != nil && m.remote == nil { // An earlier trial has killed it.
 			starts.do(func() error { return c.revive(ctx, m) })
 		}
+	}
+	for _, m := range fresh {
+		starts.do(func() error { return c.raise(ctx, m, broker) })
 	}
 	if err := starts.wait(); err != nil {
 		return err
