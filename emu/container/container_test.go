@@ -232,17 +232,17 @@ profile: ideal
 func TestProcessesSurviveFaults(t *testing.T) {
 	const faults = `
 timeout: 8s
-overrides: {invocation: {attempts: 8, task_retries: 3, detect: 300ms}}
+overrides: {invocation: {attempts: 8, task_retries: 3, detect: 1s}}
 faults:
   - {at: 200ms, crash_function: "mixed:work"}
   - {at: 300ms, kill: worker-1, for: 300ms}
   - {at: 500ms, crash_function: "mixed:work"}
-  - {at: 800ms, pause: worker-2, for: 500ms}
+  - {at: 800ms, pause: worker-2, for: 1500ms}
   - {at: 1s, stop_service: worker-1}
   - {at: 1300ms, stop_service: store, for: 400ms}
-  - {at: 1500ms, kill: worker-2, for: 100ms}
+  - {at: 2500ms, kill: worker-2, for: 100ms}
 `
-	plan := parse(t, strings.Replace(scenario, "load: {clients: 1, limit: 3}", "load: {arrivals: constant, rate: 10/s, limit: 20}", 1)+faults)
+	plan := parse(t, strings.Replace(scenario, "load: {clients: 1, limit: 3}", "load: {arrivals: constant, rate: 8/s, limit: 20}", 1)+faults)
 	for point := range plan.Points {
 		t.Run(plan.Points[point].Scheduler, func(t *testing.T) {
 			k, warned := run(t, local.Options{Processes: self(t)}, plan.Trial(point, 0))
