@@ -69,8 +69,8 @@ func (f *backendFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "backend", "sim", "where to run: sim, local (for real, in this process) or docker (for real, in containers)")
 	c.Flags().StringVar(&f.compute, "compute", "sleep", "what functions do for real: sleep or spin as long as they compute, or their real work\n"+
 		"(real: built-in workflows of applications)")
-	c.Flags().StringVar(&f.command, "command", "", "with --compute real and --backend local, a program that does the work of functions for which\n"+
-		"there is no other, and its arguments, separated by spaces")
+	c.Flags().StringVar(&f.command, "command", "", "with --compute real, a program that does the work of functions for which there is no other, and\n"+
+		"its arguments, separated by spaces (with --backend docker, one in the image that --image node=NAME names)")
 	c.Flags().StringVar(&f.functions, "functions", goroutines, "with --backend local, what functions run as: goroutines of this process, or processes of their own")
 	c.Flags().DurationVar(&f.limit, "limit", 0, "send load for no longer than this in each trial (default: as the scenario says;\n"+
 		"where time is real, what keeps the run at about a minute, unless it is 0)")
@@ -118,8 +118,8 @@ func (f *backendFlags) open(c *cobra.Command, name, dir string) (*backend, error
 	case "local":
 		return f.openLocal(c, dir)
 	case "docker":
-		if f.command != "" {
-			return nil, errors.New("--command runs a program of this machine: function containers do not have it; use --backend local")
+		if f.command != "" && !f.names(images.Node) {
+			return nil, errors.New("--command is to run in function containers, whose image has no program but flowtwin: name one that has both, with --image node=NAME (see docs/functions.md)")
 		}
 		return f.openDocker(c, dir)
 	}
@@ -180,7 +180,7 @@ func (f *backendFlags) openLocal(c *cobra.Command, dir string) (*backend, error)
 // have left is removed first.
 func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error) {
 	o := docker.Options{
-		Compute: f.compute, Bodies: bodies.Shipped{}, Pace: f.pace, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
+		Compute: f.compute, Bodies: bodies.Shipped{}, Command: f.command, Pace: f.pace, NoPull: f.noPull, Record: dir, Images: map[images.Kind]string{},
 		Warn:     func(text string) { f.say(c, "flowtwin: "+text) },
 		Progress: func(text string) { f.say(c, text) },
 	}
@@ -194,6 +194,9 @@ func (f *backendFlags) openDocker(c *cobra.Command, dir string) (*backend, error
 			return nil, fmt.Errorf("--image %s: %w", named, err)
 		}
 		o.Images[k] = name
+	}
+	if f.command != "" { // Here only inputs are made.
+		o.Bodies = command.New(strings.Fields(f.command), bodies.Shipped{})
 	}
 	w, err := docker.New(c.Context(), o)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 )
 
@@ -27,7 +28,16 @@ type failure struct{ error }
 // Unwrap returns the error itself.
 func (f failure) Unwrap() error { return f.error }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	redis.SetLogger(silent{})
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// silent keeps the Redis client from telling each try that fails.
+type silent struct{}
+
+// Printf implements the logger of the Redis client.
+func (silent) Printf(context.Context, string, ...any) {}
 
 // run executes a command line and returns the exit status. Results go to
 // stdout, progress and errors to stderr.

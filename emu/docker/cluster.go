@@ -25,6 +25,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
 	"github.com/flowtwin/flowtwin/emu/docker/subnets"
 	"github.com/flowtwin/flowtwin/emu/docker/sweep"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/services/store"
 	"github.com/flowtwin/flowtwin/engine"
@@ -164,16 +165,17 @@ func (c *cluster) grow(ctx context.Context, workers int, broker bool) error {
 		c.world.options.Progress("starting " + strings.Join(what, " and "))
 	}
 	began := time.Now()
+	earlier := c.machines
+	c.machines = append(c.machines, fresh...) // All that is started below looks at them.
 	var starts parallel
-	if broker && len(c.machines) > 0 { // Otherwise the storage node brings it.
+	if broker && len(earlier) > 0 { // Otherwise the storage node brings it.
 		starts.do(func() error { return c.startBroker(ctx) })
 	}
-	for _, m := range c.machines {
+	for _, m := range earlier {
 		if m.node != nil && m.remote == nil { // An earlier trial has killed it.
 			starts.do(func() error { return c.revive(ctx, m) })
 		}
 	}
-	c.machines = append(c.machines, fresh...)
 	for _, m := range fresh {
 		starts.do(func() error { return c.raise(ctx, m, broker) })
 	}
@@ -295,7 +297,7 @@ const engineSocket = "/var/run/docker.sock"
 func (c *cluster) start(ctx context.Context, m *machine) (err error) {
 	m.node, err = c.run(ctx, m, "node", c.world.images[images.Node].Name,
 		testcontainers.WithCmd("node", "--listen", fmt.Sprintf("%s:%d", m.address, harnessPort)),
-		testcontainers.WithEnv(map[string]string{"FLOWTWIN_TOKEN": c.token}),
+		testcontainers.WithEnv(map[string]string{"FLOWTWIN_TOKEN": c.token, command.InImage: c.world.options.Command}),
 		networks.WithNetwork(nil, c.network),
 		testcontainers.WithEndpointSettingsModifier(func(all map[string]*network.EndpointSettings) {
 			for _, one := range all {

@@ -40,6 +40,10 @@ type Options struct {
 	// same.
 	Compute string
 	Bodies  function.Bodies
+	// Command, if not empty, is a program in the node's image that does the work
+	// of functions without another body, and its arguments: see package
+	// command.
+	Command string
 	// Pace makes the platform as slow as the scenario's profile says.
 	Pace bool
 	// Images are those to be used, by kind; see package images for which are

@@ -60,6 +60,7 @@ func (n *Node) listen() {
 			n.mu.Lock()
 			n.refused = next.Answer.Error
 			n.mu.Unlock()
+			n.Line.Close() // It ends as well.
 		case next.Answer != nil:
 			n.mu.Lock()
 			waiting := n.answers[next.Answer.Number]

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ func TestANodeOfAnotherFlowtwinSaysSo(t *testing.T) {
 	if err := l.Receive(&first); err != nil || first.Answer == nil || first.Answer.Number != 0 || !strings.Contains(first.Answer.Error, "use the same flowtwin everywhere") {
 		t.Errorf("the node says %+v, %v", first, err)
 	}
+	conn.Close()
 	if err := <-served; err == nil {
 		t.Error("the node goes on")
 	}
@@ -52,6 +54,7 @@ func TestANodeOfAnotherFlowtwinSaysSo(t *testing.T) {
 		var h line.Hello
 		if l.Receive(&h) == nil {
 			_ = l.Send(&said{Answer: &answer{Error: h.CheckVersion(protocol, version+1).Error()}})
+			_, _ = io.Copy(io.Discard, conn)
 		}
 	}()
 	n, err := Dial(t.Context(), "node 3", listener.Addr().String(), "secret")

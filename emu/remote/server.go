@@ -91,6 +91,10 @@ func await(ctx context.Context, listener net.Listener, c *Config) (*line.Line, e
 		}
 		if err = h.CheckVersion(protocol, version); err != nil {
 			err = errors.Join(err, l.Send(&said{Answer: &answer{Error: err.Error()}}))
+			// What it has sent meanwhile is read: else the end of the connection
+			// could overtake the answer.
+			_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+			_, _ = io.Copy(io.Discard, conn)
 			conn.Close()
 		}
 		stop()

@@ -159,3 +159,43 @@ func FuzzEvents(f *testing.F) {
 		_, _ = Play(system(t), r)
 	})
 }
+
+// Of a node that is killed, nobody closes the file: it has what the engine was told
+// until a moment before.
+func TestAFileThatNobodyClosesCanBePlayed(t *testing.T) {
+	var file bytes.Buffer
+	s := system(t)
+	w, err := NewWriter(nothing{&file}, Head{Node: s.Cluster.Gateway})
+	if err != nil {
+		t.Fatal(err)
+	}
+	played := func() Result {
+		t.Helper()
+		r, err := NewReader(bytes.NewReader(file.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := Play(s, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	if got := played(); got != (Result{}) {
+		t.Errorf("before the first step it has %+v", got)
+	}
+	node := engine.NewNode(s.Cluster.Gateway, s)
+	var effects engine.Effects
+	for n := range int64(20) {
+		e := engine.Event{Kind: engine.EventArrive, Number: n}
+		effects.Reset()
+		now := n * flushEvery / 2
+		node.Step(now, e, &effects)
+		if err := w.Step(now, &e, effects.List); err != nil {
+			t.Fatal(err)
+		}
+		if got := played(); int64(got.Steps) < n-1 || got.Cut {
+			t.Errorf("after step %d it has %+v", n+1, got)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -18,6 +19,7 @@ import (
 	"github.com/flowtwin/flowtwin/emu/docker/daemon"
 	"github.com/flowtwin/flowtwin/emu/docker/sibling"
 	"github.com/flowtwin/flowtwin/emu/function"
+	"github.com/flowtwin/flowtwin/emu/function/command"
 	"github.com/flowtwin/flowtwin/emu/node"
 	"github.com/flowtwin/flowtwin/emu/remote"
 	"github.com/flowtwin/flowtwin/emu/shape/htb"
@@ -111,6 +113,7 @@ func (p *pod) containers(b *remote.Begin) (func(*node.Node) agent.Containers, er
 	}
 	launcher, err := sibling.New(ctx, p.engine, sibling.Config{
 		Image: f.Image, Pod: f.Pod, Labels: f.Labels, Memory: f.Memory,
+		Env:    []string{command.InImage + "=" + os.Getenv(command.InImage)},
 		Egress: f.Egress, Free: free, Addresses: &addresses{p.shaper},
 	})
 	if err != nil {

@@ -47,6 +47,8 @@ type Config struct {
 	Image, Pod string
 	// Labels are put on all.
 	Labels map[string]string
+	// Env are variables that all have, as NAME=value.
+	Env []string
 	// Memory is that of containers whose function does not say, in bytes; 0 is
 	// no limit.
 	Memory int64
@@ -95,13 +97,19 @@ func New(ctx context.Context, engine client.APIClient, c Config) (*Launcher, err
 // Launch implements container.Launcher.
 func (l *Launcher) Launch(ctx context.Context, number uint64, f *workflow.Function, env []string) (agents.Process, error) {
 	p := &process{launcher: l, gone: make(chan struct{})}
+	env = append(env, l.config.Env...)
 	if l.config.Egress > 0 {
 		if err := p.takeAddress(f); err != nil {
 			return nil, err
 		}
 		env = append(env, agents.EnvAddress+"="+p.address.String())
 	}
-	created, err := l.engine.ContainerCreate(ctx, &container.Config{
+	// An engine that is no longer waited for makes it all the same, and nobody would
+	// know of it.
+	const patience = time.Minute
+	making, stop := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer stop()
+	created, err := l.engine.ContainerCreate(making, &container.Config{
 		Image: l.config.Image, Cmd: []string{"function"}, Env: env, Labels: l.config.Labels,
 	}, &container.HostConfig{
 		NetworkMode: container.NetworkMode("container:" + l.config.Pod), AutoRemove: true, Resources: l.resources(f),

@@ -31,6 +31,10 @@ type of struct {
 	function string
 }
 
+// InImage is the variable that names the command in a container, its arguments
+// separated by spaces.
+const InImage = "FLOWTWIN_COMMAND"
+
 // New returns bodies that are first's where it has one, else the command's.
 // All processes end when it is closed.
 func New(args []string, first function.Bodies) *Bodies {
