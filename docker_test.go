@@ -75,13 +75,32 @@ func TestOnEngineContainersMeetTheSame(t *testing.T) {
 	t.Logf("%d steps of %d engines were played again", steps, files)
 }
 
-// What it takes to trigger a function on another node is measured, and is what
-// docs/docker.md says where nobody else uses the machine.
-func TestOnEngineHopsTakeLittle(t *testing.T) {
-	plan, err := scenarios.Load(filepath.Join("examples", "hops", "scenario.yaml"), scenarios.Options{Limit: 6 * time.Second})
+func hopsOf(t *testing.T, limit time.Duration) *scenarios.Plan {
+	t.Helper()
+	plan, err := scenarios.Load(filepath.Join("examples", "hops", "scenario.yaml"), scenarios.Options{Limit: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return plan
+}
+
+// In the scenario that measures hops, each function but the first is reached by
+// one.
+func TestScenarioOfHops(t *testing.T) {
+	plan := hopsOf(t, 0)
+	for point := range plan.Points {
+		for _, i := range in(t, sim.World{}, plan, point).invocations {
+			if i.Measured && i.Hops != 5 {
+				t.Errorf("%s: invocation %d has %d hops, want 5", plan.Points[point].Scheduler, i.Number, i.Hops)
+			}
+		}
+	}
+}
+
+// What it takes to trigger a function on another node is measured; docs/docker.md
+// has figures.
+func TestOnEngineHopsTakeLittle(t *testing.T) {
+	plan := hopsOf(t, 6*time.Second)
 	w := containers(t, docker.Options{})
 	for point := range plan.Points {
 		var took []float64

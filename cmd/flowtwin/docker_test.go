@@ -207,6 +207,9 @@ func TestCouchserverServesUntilInterrupted(t *testing.T) {
 // The same scenario gives three run directories with the same columns, and what
 // does not depend on time is the same in all.
 func TestOnEngineThreeWorldsStandSideBySide(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes most of a minute, in real time")
+	}
 	docker := daemontest.Connect(t)
 	names := imagestest.Build(t, docker)
 	t.Chdir(t.TempDir())
