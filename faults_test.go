@@ -56,7 +56,7 @@ schedulers: [mastersp, faasflow, dataflower]
 seed: 5
 timeout: 8s
 profile: ideal
-overrides: {invocation: {attempts: 8, task_retries: 3, detect: 300ms}, container: {cold_start: 20ms}}
+overrides: {invocation: {attempts: 8, task_retries: 3, detect: 600ms}, container: {cold_start: 20ms}}
 faults: %s
 `
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -108,6 +109,39 @@ func (b *Broker) Topics(ctx context.Context) ([]string, error) {
 		return names, nil
 	}
 	return nil, fmt.Errorf("asking Kafka for its topics: %w", errors.Join(failures...))
+}
+
+// create makes a topic. The library would then ask for all topics that there
+// are, which grows with the square of their number where many containers are
+// started.
+func (b *Broker) create(ctx context.Context, name string, partitions int) error {
+	config := kmsg.NewCreateTopicsRequestTopicConfig()
+	config.Name, config.Value = "max.message.bytes", kmsg.StringPtr(strconv.Itoa(max(b.chunk+overhead, 1<<20)))
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, int32(partitions), 1
+	topic.Configs = append(topic.Configs, config)
+	var failures []error
+	for _, address := range b.brokers { // Only one may be in charge of topics.
+		request := kmsg.NewPtrCreateTopicsRequest()
+		request.SetVersion(4)
+		request.TimeoutMillis = int32(patience / time.Millisecond)
+		request.Topics = append(request.Topics, topic)
+		answer, err := b.ask(ctx, address, request)
+		if err == nil {
+			topics := answer.(*kmsg.CreateTopicsResponse).Topics
+			if len(topics) != 1 || topics[0].Topic != name {
+				return errors.New("the answer is about another topic: this is no Kafka")
+			}
+			if err = kerr.ErrorForCode(topics[0].ErrorCode); err != nil && topics[0].ErrorMessage != nil {
+				err = fmt.Errorf("%w: %s", err, *topics[0].ErrorMessage)
+			}
+			if err == nil || !errors.Is(err, kerr.NotController) {
+				return err
+			}
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", address, err))
+	}
+	return errors.Join(failures...)
 }
 
 // ask sends a request of a version without tags, and returns the answer.

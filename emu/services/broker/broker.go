@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/flowtwin/flowtwin/emu/services"
@@ -119,14 +118,7 @@ func (b *Broker) CreateTopic(ctx context.Context, name string, partitions int) (
 	if !validTopic(name) || partitions < 1 {
 		return nil, fmt.Errorf("there cannot be a topic %q of %d partitions", name, partitions)
 	}
-	answer, err := b.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
-		Topic: name, NumPartitions: partitions, ReplicationFactor: 1,
-		ConfigEntries: []kafka.ConfigEntry{{ConfigName: "max.message.bytes", ConfigValue: strconv.Itoa(max(b.chunk+overhead, 1<<20))}},
-	}}})
-	if err == nil {
-		err = answer.Errors[name]
-	}
-	if err != nil {
+	if err := b.create(ctx, name, partitions); err != nil {
 		return nil, fmt.Errorf("making the topic %s: %w", name, err)
 	}
 	return b.Topic(name, partitions), nil
