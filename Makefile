@@ -10,13 +10,14 @@ GO ?= go
 help:
 	@sed -n 's/^# //p' Makefile
 
-# The tests of millions of invocations run without the race detector, all
-# others with it.
+# The tests of millions of invocations, and those that hold the emulator to real
+# time, run without the race detector, all others with it.
 test: lint
 	$(GO) test -race ./...
 	$(GO) test -tags invariants ./engine/...
 	$(GO) test -tags invariants -run 'TestRandom|TestTimelines' ./sim
 	$(GO) test -run 'TestQueueing|TestInFull' ./sim ./results/repro
+	$(GO) test -run 'TestPaced|TestFiveHundred|TestEveryFault' .
 	@./.ci/missing
 
 short:
