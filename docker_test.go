@@ -144,8 +144,8 @@ func play(plan *scenarios.Plan, path string) (replay.Result, error) {
 // Containers that keep the reference's constants play the artefact, as one
 // process does; what containers add must not blur that.
 func TestOnEnginePacedMasterHasTheOverheadOfTheArtefact(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes most of a minute in real time")
+	if testing.Short() || raceDetector {
+		t.Skip("it takes most of a minute in real time, and proves nothing under the race detector")
 	}
 	w := containers(t, docker.Options{Pace: true})
 	masterHasTheOverhead(t, w)
